@@ -2,8 +2,8 @@
 """Checks that rooms stay small and stand above each other (docs/architecture.md, "Conventions"). Prints each breach.
 
 - a folder of sources has at most 40 files, a source at most 600 lines, a class at most 50 methods;
-- sources of a folder compile in one group too (CROSSMILL_UNITY, cmake/targets.cmake): what anonymous namespaces declare
-  has a name of its own in its folder;
+- sources of a library compile in one group too (CROSSMILL_UNITY, cmake/targets.cmake): what anonymous namespaces declare
+  has a name of its own in its library, which is a folder with a CMakeLists.txt and those below it without;
 - no loop walks what a temporary StatusOr holds;
 - what the command line writes goes through Session, which makes it printable;
 - lines of the log name what they are about in the form that a store of logs finds it by;
@@ -156,11 +156,12 @@ def hidden_names(text):
         for declaration in without_inner(body_after(text, match.end() - 1), "{", "}").split(";"):
             declaration = " ".join(declaration.split())
             plain = without_inner(declaration, "<", ">")
-            if type_name := re.match(r"(?:template )?(?:(?:enum class|enum|class|struct) (\w+)|using (\w+) =)", plain):
-                name = type_name.group(1) or type_name.group(2)
+            if type_name := re.match(r"(?:template )?(?:(?:enum class|enum|class|struct) (\w+)|using (\w+) =|"
+                                     r"using (?:\w+::)+(\w+)$)", plain):
+                name = next(filter(None, type_name.groups()))
             elif constant := re.match(r"(?:inline |static )?const(?:expr|init)? [^=(]*?(\w+)(?:\[\w*\])? ?(?:=|$)", plain):
                 name = constant.group(1)
-            elif function := re.search(r"[\w&*] ?\b(\w+)\((.*)\)", declaration):
+            elif function := re.search(r"[\w&*>] ?\b(\w+)\((.*)\)", declaration):
                 name = f"{function.group(1)}({without_parameter_names(function.group(2))})"
             else:
                 continue
@@ -168,12 +169,21 @@ def hidden_names(text):
     return found
 
 
-def name_breaches(files):
+def library_of(folder, libraries):
+    """The folder whose CMakeLists.txt names what is in this one."""
+    while folder not in libraries and "/" in folder:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def name_breaches(files, libraries=()):
     declared = {}
     for name, text in files:
         folder, _, base = name.rpartition("/")
         if not name.endswith(".cc") or base == "main.cc" or folder.startswith(PROGRAMS):
             continue
+        if libraries:
+            folder = library_of(folder, libraries)
         for (around, hidden), declaration in hidden_names(text).items():
             other, its = declared.setdefault((folder, around, hidden), (name, declaration))
             # The same abbreviation twice is allowed.
@@ -238,11 +248,13 @@ def circle_breaches(files):
             yield f"{what} go round: {' -> '.join(found)}"
 
 
-WALKS_TEMPORARY = re.compile(r"\bfor \([^;{}]*[^:]:\s[^;{}]*\)\.value\(\)(?:\.\w+\(\))?\)\s")
+WALKS_TEMPORARY = re.compile(r"\bfor \([^;{}]*[^:]:\s(?:[^;{}]*\)\.value\(\)(?:\.\w+\(\))?|"
+                             # What a message gives to be changed lives on in it.
+                             r"\*(?![^;{}]*\bmutable_)[^;{}]*\w\([^;{}]*\))\)\s")
 
 
 def loop_breaches(files):
-    """`for (x : f().value())` walks what is gone before the first turn: C++20 keeps only the outermost temporary."""
+    """`for (x : f().value())` and `for (x : *f())` walk what is gone before the first turn: C++20 keeps only the outermost temporary."""
     for name, text in files:
         if not name.endswith((".h", ".cc")):
             continue
@@ -293,7 +305,8 @@ def log_breaches(files):
 
 def main():
     files = list(sources())
-    found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files),
+    libraries = {file.parent.relative_to(ROOT).as_posix() for top in TOPS for file in (ROOT / top).rglob("CMakeLists.txt")}
+    found = [*size_breaches(files), *class_breaches(files), *name_breaches(files, libraries), *circle_breaches(files),
              *loop_breaches(files), *output_breaches(files), *log_breaches(files)]
     print("\n".join(found) if found else "the house is in order")
     return 1 if found else 0

@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Prints "N passed, N failed, N skipped" for the JUnit files that ctest wrote below a folder."""
+"""Prints "N passed, N failed, N skipped" for the JUnit files below a folder.
+
+ctest writes PRESET.xml. Where it runs whole programs of GoogleTest (CROSSMILL_TESTS_BY_PROGRAM), each of them writes its
+cases into PRESET/PROGRAM.xml at its end: then these are counted, and the program only when it failed, which may have
+been after all cases.
+"""
 import pathlib
 import sys
 import xml.etree.ElementTree
@@ -16,11 +21,23 @@ def kind_of(case):
     return "passed"
 
 
+def cases_of(folder):
+    """(preset, test case) of all files below the folder."""
+    for file in sorted(pathlib.Path(folder).glob("*.xml")):
+        cases = file.with_suffix("")
+        for program in xml.etree.ElementTree.parse(file).getroot().iter("testcase"):
+            if kind_of(program) != "passed" or not (cases / f"{program.get('name')}.xml").exists():
+                yield file.stem, program
+        for program in sorted(cases.glob("*.xml")):
+            for case in xml.etree.ElementTree.parse(program).getroot().iter("testcase"):
+                case.set("name", f"{case.get('classname')}.{case.get('name')}")
+                yield file.stem, case
+
+
 def main():
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for file in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
-        for case in xml.etree.ElementTree.parse(file).getroot().iter("testcase"):
-            counts[kind_of(case)] += 1
+    for _, case in cases_of(sys.argv[1]):
+        counts[kind_of(case)] += 1
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
 
 

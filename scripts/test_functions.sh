@@ -15,15 +15,31 @@ unit_test_targets() {
     grep -vE '^(integration|e2e|bench)' | sort -u
 }
 
-# What a preset makes but for the unit tests of another, one per line: what only this one can test.
-targets_without_tests_of() {
-  comm -23 <(ninja -C "build/$1" -t targets all | sed -nE 's#^bin/([A-Za-z0-9_-]+): .*#\1#p' | sort -u) <(unit_test_targets "$2")
+# Unit tests of what reads foreign bytes (recipes, archives, documents of registries and indexes, reports, requests),
+# which scripts/test runs under the sanitizers. Those of the coordinator's own state would make it compile all of the
+# coordinator twice.
+sanitized_test_targets() {
+  comm -12 <(unit_test_targets "$1") <(cd tests && grep -rhoE --include=CMakeLists.txt '\<crossmill_test\([a-z0-9_]+' \
+    common worker coordinator/{images,notices,sources,submissions} | sed 's/.*(//' | sort -u)
 }
 
-# run_tests PRESET [CTEST OPTION]...: ctest with a JUnit file. Test binaries that were not built are left out.
+# Benches that only `scripts/check slow` tries.
+bench_targets() { sed -nE 's/^ *set_tests_properties\(([a-z_]+) PROPERTIES LABELS bench.*/\1/p' tests/CMakeLists.txt | sort -u; }
+
+# What a preset makes but for benches and the sanitized tests of another, one per line: what is tested with this one.
+targets_without_tests_of() {
+  comm -23 <(ninja -C "build/$1" -t targets all | sed -nE 's#^bin/([A-Za-z0-9_-]+): .*#\1#p' | sort -u) \
+    <(sort -u <(sanitized_test_targets "$2") <(bench_targets))
+}
+
+# run_tests PRESET [CTEST OPTION]...: ctest with a JUnit file, and one of each program that it runs whole. Test binaries
+# that were not built are left out.
 run_tests() {
   local preset=$1
   shift
+  if grep -q '^CROSSMILL_TESTS_BY_PROGRAM:BOOL=ON' "build/$preset/CMakeCache.txt"; then
+    local -x GTEST_OUTPUT=xml:$results/$preset/
+  fi
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 \
     ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --timeout 600 \
     --test-output-size-passed 65536 --exclude-regex '_NOT_BUILT$' \

@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
-"""Prints what ctest's JUnit files below a folder tell of tests that were skipped or failed, last what failed.
+"""Prints what the JUnit files below a folder tell of tests that were skipped or failed, last what failed.
 
 The end of a long output is what people and build servers keep: a failed test stands there with its name and the end of
 what it printed. A file of end-to-end tests is one test of ctest, which passes when some of its tests are skipped;
 tests/e2e/farm.py then prints a line for each.
 """
-import pathlib
 import sys
-import xml.etree.ElementTree
 
-from count_tests import kind_of
+from count_tests import cases_of, kind_of
 
 # Of what a failed test printed: its end says what was wrong.
 LINES_OF_A_FAILURE = 60
+
+
+def output_of(case):
+    """ctest keeps what a program printed; GoogleTest gives a case its messages."""
+    messages = [found.text or found.get("message") or "" for kind in ("failure", "skipped") for found in case.findall(kind)]
+    return case.findtext("system-out") or "\n".join(messages)
 
 
 def skipped(case, output):
@@ -35,12 +39,11 @@ def failed(case, output, preset):
 
 def main():
     skips, failures = [], []
-    for file in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
-        for case in xml.etree.ElementTree.parse(file).getroot().iter("testcase"):
-            output = case.findtext("system-out") or ""
-            skips += skipped(case, output)
-            if kind_of(case) == "failed":
-                failures += failed(case, output, file.stem)
+    for preset, case in cases_of(sys.argv[1]):
+        output = output_of(case)
+        skips += skipped(case, output)
+        if kind_of(case) == "failed":
+            failures += failed(case, output, preset)
     for line in [*skips, *failures]:
         print(line)
 

@@ -65,6 +65,12 @@ class HouseTest(unittest.TestCase):
         self.assertEqual(told, ["cli/b.cc: kChunk", "cli/b.cc: Matcher", "cli/b.cc: Text(const std::string&, int)"])
         other = hidden("using Kind = v1::Kind;\nconstexpr size_t kPiece = 1;\nclass Walker {};\nstd::string Text(int mode) { return kChunk; }")
         self.assertEqual(list(house.name_breaches([("cli/a.cc", one), ("cli/b.cc", other)])), [])
+        # A library has the sources of folders without a CMakeLists.txt, too.
+        below = [("cli/a.cc", one), ("cli/show/b.cc", one)]
+        self.assertEqual(len(list(house.name_breaches(below, {"cli"}))), 3)
+        self.assertEqual(list(house.name_breaches(below, {"cli", "cli/show"})), [])
+        borrowed = [("cli/a.cc", hidden("constexpr size_t kChunk = 512;")), ("cli/b.cc", hidden("using ustar::kChunk;"))]
+        self.assertEqual(len(list(house.name_breaches(borrowed))), 1)
         # Another folder, another namespace, programs.
         for name, text in (("common/b.cc", one), ("cli/b.cc", one.replace("cli {", "show {")), ("cli/main.cc", one)):
             self.assertEqual(list(house.name_breaches([("cli/a.cc", one), (name, text)])), [])
@@ -75,7 +81,8 @@ class HouseTest(unittest.TestCase):
 
         self.assertEqual(told("for (const Row& row : rows_.Due(1, f(2)).value()) Use(row);"), 1)
         self.assertEqual(told("for (const auto& row :\n       List().value().rows()) {"), 1)
-        for fine in ("for (const Row& row : rows.value()) {", "for (const v1::Secret& each : lease.secrets()) values[each.id()].value();",
+        self.assertEqual(told("for (const Row& row : *Records(store->connection()).Due(1, f(2))) Use(row);"), 1)
+        for fine in ("for (const Row& row : *rows) {", "for (v1::Step& step : *stage(1).mutable_steps()) {", "for (const Row& row : rows.value()) {", "for (const v1::Secret& each : lease.secrets()) values[each.id()].value();",
                      "// for (x : f().value()) y", "for (size_t i = 0; i < f().value(); ++i) {"):
             self.assertEqual(told(fine), 0, fine)
 

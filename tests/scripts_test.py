@@ -172,6 +172,28 @@ skipped: setUpClass (Packages): no stand-in for python:3.11</system-out></testca
                                      "    (40 lines before)", "    line 41"])
         self.assertEqual((lines[-1], len(lines)), ("    line 100", 63))
 
+    def test_cases_of_whole_programs_are_counted_and_a_program_that_ended_badly(self):
+        results = self.folder / "results"
+        (results / "asan-core").mkdir(parents=True)
+        (results / "asan-core.xml").write_text("""<testsuite>
+            <testcase name="plan_test" status="run"><system-out>fine</system-out></testcase>
+            <testcase name="leaky_test" status="fail"><failure message=""/><system-out>a leak</system-out></testcase>
+            <testcase name="crashing_test" status="fail"><failure message=""/><system-out>SEGV</system-out></testcase>
+            </testsuite>""")
+        (results / "asan-core" / "plan_test.xml").write_text("""<testsuites><testsuite>
+            <testcase name="First" classname="PlanTest" status="run" result="completed"/>
+            <testcase name="Second" classname="PlanTest" status="run" result="completed"/>
+            <testcase name="Rooted" classname="PlanTest" status="run" result="skipped">
+              <skipped message="plan_test.cc:1&#x0A;needs root"><![CDATA[plan_test.cc:1
+needs root
+]]></skipped></testcase></testsuite></testsuites>""")
+        (results / "asan-core" / "leaky_test.xml").write_text("""<testsuites><testsuite>
+            <testcase name="Only" classname="LeakyTest" status="run" result="completed"/></testsuite></testsuites>""")
+        self.assertEqual(self.run_script("scripts/count_tests.py", results).stdout, "3 passed, 2 failed, 1 skipped\n")
+        self.assertEqual(self.run_script("scripts/test_summary.py", results).stdout.splitlines(),
+                         ["skipped: PlanTest.Rooted: needs root", "failed: leaky_test (asan-core)", "    a leak",
+                          "failed: crashing_test (asan-core)", "    SEGV"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -8,7 +8,7 @@
 #include "cli/admin/render_audit.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/status.h"
-#include "common/words/age.h"
+#include "common/filter/times.h"
 
 namespace crossmill::cli {
 namespace {
@@ -33,11 +33,9 @@ absl::StatusOr<int> List(Session& session, const AuditFlags& flags) {
   v1::ListAuditRequest request;
   request.set_who(flags.who);
   request.set_limit(flags.limit);
-  if (!flags.since.empty()) {
-    const auto age = ParseAge(flags.since);
-    if (!age.ok()) return Annotate(age.status(), "--since");
-    request.set_since(UnixNanos(session.env.clock().Now() - *age));
-  }
+  const auto since = filter::ParseSince(flags.since, UnixNanos(session.env.clock().Now()));
+  if (!since.ok()) return Annotate(since.status(), "--since");
+  request.set_since(*since);
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   ASSIGN_OR_RETURN(const v1::ListAuditResponse response,
                    session.Call(*farm->people, &Stub::ListAudit, request));
@@ -56,7 +54,7 @@ void AddAuditCommands(CLI::App& app, Session& session) {
   verify->callback([&session] { session.command = [&session] { return Verify(session); }; });
   const auto flags = std::make_shared<AuditFlags>();
   CLI::App* list = audit->add_subcommand("ls", "List the newest lines");
-  list->add_option("--since", flags->since, "No older than that: 12h, 7d");
+  list->add_option("--since", flags->since, "No older than that: 12h, 7d, or a date");
   list->add_option("--who", flags->who, "Of the token of this name; operator: of whoever was at the socket");
   list->add_option("-n,--limit", flags->limit, "At most so many [100]")->check(CLI::Range(1, 10'000));
   list->add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");

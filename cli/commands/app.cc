@@ -132,6 +132,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWorkerCommands(app, session);
   AddWebhookCommands(app, session);
   AddRetentionCommands(app, session);
+  AddLoginCommands(app, session);
   AddFarmCommands(app, session);
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);

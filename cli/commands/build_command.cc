@@ -120,7 +120,6 @@ absl::Status BuildCommand::ReadFlags() {
   }
   ASSIGN_OR_RETURN(combinations_, ReadMatrix(flags_, submission_.options()));
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
-  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
   RETURN_IF_ERROR(AddBuildArguments(
@@ -150,8 +149,7 @@ absl::Status BuildCommand::ReadCommonFlags() {
     return absl::InvalidArgumentError(
         "--detach does not wait for a result: --iidfile and --require cannot be used with it");
   }
-  if (flags_.detach && (!flags_.junit.empty() || !flags_.sarif.empty() || !flags_.code_quality.empty() ||
-                        !flags_.summary.empty() || !flags_.commit_status.empty())) {
+  if (flags_.detach && TellsTheEnd(flags_)) {
     return absl::InvalidArgumentError(
         "--detach does not wait for a result: --junit, --sarif, --code-quality, --summary and "
         "--commit-status "
@@ -376,10 +374,8 @@ absl::StatusOr<int> BuildCommand::Detach() {
 
 bool BuildCommand::TakesImage() const {
   return flags_.push || load_ || flags_.attribute || flags_.until_different > 0 || !outputs_.empty() ||
-         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || !flags_.junit.empty() ||
-         !flags_.sarif.empty() || !flags_.code_quality.empty() || !flags_.summary.empty() ||
-         !flags_.commit_status.empty() || session_.json || mode_ == ProgressMode::kQuiet ||
-         !flags_.require.empty();
+         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || TellsTheEnd(flags_) || session_.json ||
+         mode_ == ProgressMode::kQuiet || !flags_.require.empty();
 }
 
 absl::StatusOr<BuildModel> BuildCommand::Follow() {
@@ -417,6 +413,8 @@ absl::StatusOr<int> BuildCommand::RunToEnd() {
     RETURN_IF_ERROR(
         context_->Send(*farm_, *progress_, submission_.options().keep_times(), submission_.mutable_recipe()));
   }
+  // Of who runs this, also where what is submitted was another's.
+  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   if (!combinations_.empty()) return FollowMatrix();
   if (flags_.detach) return Detach();
   ASSIGN_OR_RETURN(BuildModel model, Follow());

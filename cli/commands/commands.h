@@ -33,6 +33,8 @@ void AddWheelsCommand(CLI::App& app, Session& session);
 void AddWorkerCommands(CLI::App& app, Session& session);
 // webhook add|ls|rm|deliveries|redeliver
 void AddWebhookCommands(CLI::App& app, Session& session);
+// login, logout
+void AddLoginCommands(CLI::App& app, Session& session);
 // up, down
 void AddFarmCommands(CLI::App& app, Session& session);
 // page

@@ -397,11 +397,13 @@ absl::StatusOr<std::string> PageLink(Session& session) {
 }
 
 absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
+  // Needed in the lines below only when commands would go elsewhere.
+  const std::string data = session.data.empty() && !session.Login() ? "" : " --data " + session.DataFolder();
   LocalFarm farm(session, flags);
+  // Whatever other farm commands go to.
+  session.coordinator = farm.socket();
   RETURN_IF_ERROR(farm.Up());
   const std::string program = session.env.ProgramFolder() + "/crossmill";
-  // Needed in the lines below only when the folder is not the default.
-  const std::string data = session.data.empty() ? "" : " --data " + session.DataFolder();
   RETURN_IF_ERROR(
       session.Print(fmt::format("the farm is up: {1} worker{2}\n"
                                 "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"

@@ -9,7 +9,7 @@
 #include "cli/show/package_json.h"
 #include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
-#include "common/words/age.h"
+#include "common/filter/times.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {
@@ -32,19 +32,6 @@ struct PackagesFlags {
 
   bool asks() const { return !history.empty() || compiled || !uses.empty(); }
 };
-
-// "30d", "12h" (before `now`), or a date: Unix time in nanoseconds; 0 for an empty text.
-absl::StatusOr<int64_t> ParseSince(const std::string& text, absl::Time now) {
-  if (text.empty()) return 0;
-  // Before 1970 there is nothing, however far it is asked for.
-  if (const auto age = ParseAge(text); age.ok()) return std::max<int64_t>(0, UnixNanos(now - *age));
-  const auto seconds = ParseDate(text);
-  if (!seconds.ok() || *seconds < 0 || *seconds > INT64_MAX / 1'000'000'000) {
-    return absl::InvalidArgumentError(fmt::format(
-        "--since {}: expected a time ago such as 12h, 30d or 4w, or a date such as 2024-05-01", text));
-  }
-  return *seconds * 1'000'000'000;
-}
 
 // What an answer is printed as. That there is more is no part of a table of values.
 template <typename Answer>
@@ -69,8 +56,9 @@ absl::StatusOr<Request> MakeRequest(Session& session, const PackagesFlags& flags
   if (!flags.platform.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_platform(), ParsePlatform(flags.platform));
   }
-  ASSIGN_OR_RETURN(const int64_t since, ParseSince(flags.since, session.env.clock().Now()));
-  request.set_since(since);
+  const auto since = filter::ParseSince(flags.since, UnixNanos(session.env.clock().Now()));
+  if (!since.ok()) return Annotate(since.status(), "--since");
+  request.set_since(*since);
   request.set_limit(flags.limit);
   return request;
 }

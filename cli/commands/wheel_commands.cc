@@ -96,7 +96,7 @@ absl::StatusOr<int> Save(Session& session, const SaveFlags& flags) {
   return kExitOk;
 }
 
-absl::StatusOr<int> Remove(Session& session, const std::vector<std::string>& wheels) {
+absl::StatusOr<int> RemoveWheels(Session& session, const std::vector<std::string>& wheels) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::RemoveFarmWheelsRequest request;
   for (const std::string& text : wheels) {
@@ -137,8 +137,9 @@ void AddWheelCommands(CLI::App& app, Session& session) {
   auto removed = std::make_shared<std::vector<std::string>>();
   remove->add_option("wheel", *removed, "Ids, or names of projects")->type_name("WHEEL")->required();
   AddJsonFlag(*remove, session);
-  remove->callback(
-      [&session, removed] { session.command = [&session, removed] { return Remove(session, *removed); }; });
+  remove->callback([&session, removed] {
+    session.command = [&session, removed] { return RemoveWheels(session, *removed); };
+  });
 }
 
 }  // namespace crossmill::cli

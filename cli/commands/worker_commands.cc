@@ -4,7 +4,6 @@
 #include <chrono>
 #include <thread>
 
-#include "absl/time/time.h"
 #include "cli/commands/commands.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
@@ -12,7 +11,7 @@
 #include "cli/show/text.h"
 #include "cli/use/step_use.h"
 #include "common/base/utf8.h"
-#include "common/words/age.h"
+#include "common/filter/times.h"
 #include "common/words/worker_labels.h"
 
 namespace crossmill::cli {
@@ -127,23 +126,13 @@ absl::StatusOr<int> DoToWorkers(Session& session, const WorkerVerb& verb,
   return kExitOk;
 }
 
-// "2026-03-01T12:00:00Z", or an age ("12h"). Empty: 0.
-absl::StatusOr<int64_t> ParseSince(const std::string& text, absl::Time now) {
-  if (text.empty()) return 0;
-  if (const auto age = ParseAge(text); age.ok()) return UnixNanos(now - *age);
-  absl::Time time;
-  std::string error;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, &error) && time < now) return UnixNanos(time);
-  return WithHint(absl::InvalidArgumentError(fmt::format("--since {}: no time in the past", Printable(text))),
-                  "an age (12h, 7d), or a time like 2026-03-01T12:00:00Z");
-}
-
 absl::StatusOr<int> DistrustWorker(Session& session, const std::string& name, const std::string& since) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::DistrustWorkerRequest request;
   request.set_worker(name);
-  ASSIGN_OR_RETURN(const int64_t since_ns, ParseSince(since, session.env.clock().Now()));
-  request.set_since(since_ns);
+  const auto since_ns = filter::ParseSince(since, UnixNanos(session.env.clock().Now()));
+  if (!since_ns.ok()) return Annotate(since_ns.status(), "--since");
+  request.set_since(*since_ns);
   ASSIGN_OR_RETURN(const v1::DistrustWorkerResponse response,
                    session.Call(*farm->farm, &v1::Farm::StubInterface::DistrustWorker, request));
   RETURN_IF_ERROR(session.json ? session.PrintJson(DistrustJson(response))

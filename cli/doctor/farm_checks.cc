@@ -111,8 +111,11 @@ std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std:
       others.push_back(fmt::format("{} is {}", name, worker.info().version()));
     const absl::Duration ahead = absl::Nanoseconds(worker.clock_ahead());
     if (absl::AbsDuration(ahead) > kMostClockDifference) {
-      clocks.push_back(fmt::format("{} is {:.1f}s {}", name, absl::ToDoubleSeconds(absl::AbsDuration(ahead)),
-                                   ahead > absl::ZeroDuration() ? "ahead" : "behind"));
+      // The way of what it said makes it seem behind, never ahead.
+      const double seconds = absl::ToDoubleSeconds(absl::AbsDuration(ahead));
+      clocks.push_back(ahead > absl::ZeroDuration()
+                           ? fmt::format("{} is {:.1f}s ahead", name, seconds)
+                           : fmt::format("{} is up to {:.1f}s behind", name, seconds));
     }
     if (!worker.unfit().empty()) unfit.push_back(fmt::format("{}: {}", name, worker.unfit()));
   }

@@ -45,9 +45,7 @@ Json CodeQualityDocument(const PipelineRun& run, const Json& check) {
   Json entries = Json::array();
   AddCheck(check, run.dockerfile, &entries);
   for (const RunFinding& finding : FindingsOf(run)) {
-    std::string text = finding.combination.empty() ? "" : finding.combination + ": ";
-    if (!finding.platform.empty()) text += finding.platform + ": ";
-    entries.push_back(Entry(finding.rule, text + finding.message, FingerprintOf(finding),
+    entries.push_back(Entry(finding.rule, PlacedMessage(finding), FingerprintOf(finding),
                             finding.error ? "blocker" : "minor", finding.file, finding.first_line));
   }
   return entries;

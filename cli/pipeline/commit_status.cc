@@ -7,6 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/base/utf8.h"
 #include "common/words/words.h"
 
@@ -75,17 +76,6 @@ std::string WithoutSlash(std::string url) {
 }
 
 // Each part of a path by itself.
-std::string EscapePath(std::string_view path) {
-  std::string escaped;
-  while (true) {
-    const size_t slash = path.find('/');
-    escaped += http::UrlEscape(path.substr(0, slash));
-    if (slash == std::string_view::npos) return escaped;
-    escaped += '/';
-    path.remove_prefix(slash + 1);
-  }
-}
-
 absl::Status CheckUrl(const std::string& url) {
   const auto parsed = http::ParseUrl(url);
   if (!parsed.ok()) return Annotate(parsed.status(), "--commit-status");
@@ -138,8 +128,8 @@ absl::StatusOr<StatusTarget> ReadStatusTarget(std::string_view word, const std::
     ASSIGN_OR_RETURN(const std::string project, variables.Need("CI_PROJECT_ID"));
     ASSIGN_OR_RETURN(const std::string commit, variables.Need("CI_COMMIT_SHA"));
     ASSIGN_OR_RETURN(target.token, variables.Token("GITLAB_TOKEN"));
-    target.url = fmt::format("{}/projects/{}/statuses/{}", WithoutSlash(api), http::UrlEscape(project),
-                             http::UrlEscape(commit));
+    target.url = fmt::format("{}/projects/{}/statuses/{}", WithoutSlash(api), EncodePercent(project),
+                             EncodePercent(commit));
   } else {
     const std::string usual = target.forge == Forge::kGithub ? "https://api.github.com" : "";
     std::string api = variables.Or("GITHUB_API_URL", usual);
@@ -151,8 +141,8 @@ absl::StatusOr<StatusTarget> ReadStatusTarget(std::string_view word, const std::
     ASSIGN_OR_RETURN(const std::string commit, variables.Need("GITHUB_SHA"));
     ASSIGN_OR_RETURN(target.token,
                      variables.Token(target.forge == Forge::kGithub ? "GITHUB_TOKEN" : "GITEA_TOKEN"));
-    target.url = fmt::format("{}/repos/{}/statuses/{}", WithoutSlash(api), EscapePath(repository),
-                             http::UrlEscape(commit));
+    target.url = fmt::format("{}/repos/{}/statuses/{}", WithoutSlash(api), EncodePercent(repository, "/"),
+                             EncodePercent(commit));
   }
   RETURN_IF_ERROR(CheckUrl(target.url));
   return target;

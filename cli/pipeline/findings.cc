@@ -172,8 +172,7 @@ class Collector {
         if (RestsOnFewerHosts(cell, run_.requirement.min_hosts)) {
           RunFinding& finding = New("too-few-hosts", nullptr);
           finding.platform = platform;
-          finding.message = fmt::format("the verdict rests on executions on {} of {} hosts",
-                                        comparison.hosts(), run_.requirement.min_hosts);
+          finding.message = FewerHostsText(cell, run_.requirement);
         } else if (comparison.verdict() == v1::VERDICT_INCONCLUSIVE) {
           RunFinding& finding = New("inconclusive", nullptr);
           finding.platform = platform;
@@ -213,6 +212,12 @@ class Collector {
 absl::Span<const RunRule> RunRules() { return kRules; }
 
 std::vector<RunFinding> FindingsOf(const PipelineRun& run) { return Collector(run).Collect(); }
+
+std::string PlacedMessage(const RunFinding& finding) {
+  std::string text = finding.combination.empty() ? "" : finding.combination + ": ";
+  if (!finding.platform.empty()) text += finding.platform + ": ";
+  return text + finding.message;
+}
 
 std::string FingerprintOf(const RunFinding& finding) {
   // Not the lines, which move, nor the build. The text has the instruction.

@@ -45,8 +45,11 @@ struct RunFinding {
 // one for each.
 std::vector<RunFinding> FindingsOf(const PipelineRun& run);
 
-// The same finding of a later run has the same: SHA-256 over rule, file, place in the recipe, platform,
-// combination and text, in hex.
+// The message behind the combination and the platform: "PYTHON=3.12: linux/arm64: ...".
+std::string PlacedMessage(const RunFinding& finding);
+
+// The same finding of a later run has the same, also when lines have moved: SHA-256 over rule, file,
+// platform, combination and text, in hex.
 std::string FingerprintOf(const RunFinding& finding);
 
 }  // namespace crossmill::cli

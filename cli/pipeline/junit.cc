@@ -184,10 +184,7 @@ class SuiteMaker {
       case v1::VERDICT_REPRODUCIBLE:
       case v1::VERDICT_INCONCLUSIVE:
         if (RestsOnFewerHosts(cell, run_.requirement.min_hosts)) {
-          Fail("too-few-hosts",
-               fmt::format("the verdict rests on executions on {} of {} hosts", comparison.hosts(),
-                           run_.requirement.min_hosts),
-               Printable(comparison.reason()), &one);
+          Fail("too-few-hosts", FewerHostsText(cell, run_.requirement), Printable(comparison.reason()), &one);
         } else if (comparison.verdict() == v1::VERDICT_REPRODUCIBLE) {
           return;
         } else if (run_.requirement.reproducible) {

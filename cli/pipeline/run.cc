@@ -24,12 +24,10 @@ std::string RunUrl(const PipelineRun& run) {
 }
 
 v1::Verdict RunVerdict(const PipelineRun& run) {
-  BuildViews builds;
-  for (const BuildReport& report : run.builds) {
-    v1::BuildView& build = *builds.Add();
-    *build.mutable_cells() = report.build.cells();
-  }
-  return OverallVerdict(builds);
+  if (run.builds.empty()) return v1::VERDICT_UNVERIFIED;
+  v1::Verdict gravest = v1::VERDICT_REPRODUCIBLE;
+  for (const BuildReport& report : run.builds) gravest = GraverVerdict(gravest, OverallVerdict(report.build));
+  return gravest;
 }
 
 std::string_view RunWord(const PipelineRun& run) {
@@ -52,6 +50,11 @@ std::string_view RunWord(const PipelineRun& run) {
     default:
       return "failed by the farm's fault";
   }
+}
+
+std::string FewerHostsText(const v1::CellView& cell, const Requirement& requirement) {
+  return fmt::format("the verdict rests on executions on {} of {} hosts", cell.comparison().hosts(),
+                     requirement.min_hosts);
 }
 
 std::string FileOf(const PipelineRun& run, const v1::BuildView& build, const v1::SourceRange& range) {

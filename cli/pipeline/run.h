@@ -20,7 +20,7 @@ struct PipelineRun {
   // Why the end is not known, or what kept it from being built. Empty: the builds have ended.
   std::string incomplete;
   Requirement requirement;
-  // What the command ends with, unless it is incomplete.
+  // What the command ends with; 0 while it runs.
   int exit_code = 0;
   // As somebody in the working folder of the pipeline names the Dockerfile; empty: as the build does.
   std::string dockerfile;
@@ -36,8 +36,10 @@ std::string RunName(const PipelineRun& run);
 std::string RunUrl(const PipelineRun& run);
 // Over all its builds; UNVERIFIED while there is none.
 v1::Verdict RunVerdict(const PipelineRun& run);
-// One word: "succeeded", "failed", "incomplete", "unreproducible", ... by the exit code.
+// In a word or a few: "succeeded", "failed", "incomplete", "not reproducible", ... by the exit code.
 std::string_view RunWord(const PipelineRun& run);
+// That a verdict rests on fewer hosts than were asked for (RestsOnFewerHosts).
+std::string FewerHostsText(const v1::CellView& cell, const Requirement& requirement);
 // The file of the recipe that a range names, for somebody in the working folder.
 std::string FileOf(const PipelineRun& run, const v1::BuildView& build, const v1::SourceRange& range);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/pipeline/findings.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::cli {
 namespace {
@@ -22,9 +23,7 @@ Json EmptyDocument() {
 }
 
 std::string TextOf(const RunFinding& finding) {
-  std::string text = finding.combination.empty() ? "" : finding.combination + ": ";
-  if (!finding.platform.empty()) text += finding.platform + ": ";
-  text += finding.message;
+  std::string text = PlacedMessage(finding);
   if (!finding.details.empty()) text += "\n" + absl::StrJoin(finding.details, "\n");
   return text;
 }
@@ -51,13 +50,7 @@ Json ResultOf(const RunFinding& finding, size_t rule) {
 }  // namespace
 
 std::string UriOf(std::string_view path) {
-  std::string uri;
-  for (const char c : path) {
-    const auto u = static_cast<unsigned char>(c);
-    const bool plain = (u >= '0' && u <= '9') || (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') ||
-                       std::string_view("-._~/").find(c) != std::string_view::npos;
-    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", u);
-  }
+  const std::string uri = EncodePercent(path, "/");
   return path.starts_with('/') ? "file://" + uri : uri;
 }
 

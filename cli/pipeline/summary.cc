@@ -19,12 +19,9 @@ constexpr size_t kMostDetails = 30;
 constexpr size_t kMostRows = 100;
 constexpr size_t kLongestLine = 300;
 
-// Cut between characters.
 std::string Cut(std::string_view line) {
   if (line.size() <= kLongestLine) return std::string(line);
-  size_t end = kLongestLine;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
-  return std::string(line.substr(0, end)) + "…";
+  return std::string(CutBetweenCharacters(line, kLongestLine)) + "…";
 }
 
 // A block whose fence no line of it can close.

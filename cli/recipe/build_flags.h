@@ -131,6 +131,11 @@ absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_
 // --build-arg, all of them, into the recipe.
 absl::Status AddBuildArguments(const std::vector<std::string>& texts, const VariableLookup& variable,
                                v1::Recipe* recipe);
+// What --detach cannot give: files and a status that tell how the build ended.
+inline bool TellsTheEnd(const BuildFlags& flags) {
+  return !flags.junit.empty() || !flags.sarif.empty() || !flags.code_quality.empty() ||
+         !flags.summary.empty() || !flags.commit_status.empty();
+}
 // There are several combinations, or may be.
 inline bool IsMatrix(const BuildFlags& flags) { return !flags.matrix.empty() || !flags.matrix_file.empty(); }
 

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <csignal>
 #include <cstdlib>
@@ -53,6 +55,7 @@ class SystemEnvironment final : public Environment {
   }
 
   ~SystemEnvironment() override {
+    if (input_hidden_) ShowInput(true);
     interrupts_.request_stop();
     pthread_kill(interrupts_.native_handle(), SIGUSR2);
   }
@@ -72,6 +75,16 @@ class SystemEnvironment final : public Environment {
       if (count >= 0) return static_cast<size_t>(count);
       if (errno != EINTR) return ErrnoStatus(errno, "standard input");
     }
+  }
+  void ShowInput(bool shown) override {
+    termios mode = {};
+    if (tcgetattr(STDIN_FILENO, &mode) != 0) return;
+    if (shown) {
+      mode.c_lflag |= ECHO;
+    } else {
+      mode.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    }
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &mode) == 0) input_hidden_ = !shown;
   }
   Terminal OutTerminal() override { return TerminalOf(STDOUT_FILENO); }
   Terminal ErrTerminal() override { return TerminalOf(STDERR_FILENO); }
@@ -130,6 +143,7 @@ class SystemEnvironment final : public Environment {
   }
 
   void ForceExit(int code) override {
+    if (input_hidden_) ShowInput(true);
     if (isatty(STDERR_FILENO) == 1) Err("\x1b[?25h");
     _exit(code);
   }
@@ -151,6 +165,7 @@ class SystemEnvironment final : public Environment {
   }
 
   SystemClock clock_;
+  std::atomic<bool> input_hidden_ = false;
   Mutex err_mutex_;
   Mutex handler_mutex_;
   InterruptHandler handler_ ABSL_GUARDED_BY(handler_mutex_);

@@ -64,6 +64,9 @@ class Environment {
   virtual absl::StatusOr<std::string> In() = 0;
   // Up to `size` bytes of standard input; 0 at its end.
   virtual absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) = 0;
+  // Whether a terminal shows what is typed into standard input; it does from the start and again at the end.
+  // Nothing where that is no terminal.
+  virtual void ShowInput(bool shown) = 0;
   virtual Terminal OutTerminal() = 0;
   virtual Terminal ErrTerminal() = 0;
   virtual std::optional<std::string> Variable(const std::string& name) = 0;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "cli/session/login.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/absolute_path.h"
 #include "common/base/files.h"
@@ -19,9 +20,21 @@ std::string Session::DataFolder() {
   return env.VariableOr("HOME") + "/.local/share/crossmill";
 }
 
+const std::optional<ConnectOptions>& Session::Login() {
+  static const std::optional<ConnectOptions> kNobody;
+  if (!login_) login_ = ReadLogin(LoginFolder(env));
+  return login_->ok() ? **login_ : kNobody;
+}
+
+bool Session::SaysWhichFarm() {
+  return !coordinator.empty() || !data.empty() || !env.VariableOr("CROSSMILL_COORDINATOR").empty() ||
+         !env.VariableOr("CROSSMILL_DATA").empty();
+}
+
 std::string Session::Address() {
   if (!coordinator.empty()) return coordinator;
   if (const std::string address = env.VariableOr("CROSSMILL_COORDINATOR"); !address.empty()) return address;
+  if (!SaysWhichFarm() && Login()) return Login()->address;
   return "unix:" + DataFolder() + "/coordinator.sock";
 }
 
@@ -33,13 +46,30 @@ absl::StatusOr<std::string> Session::Token() {
   return token;
 }
 
+absl::StatusOr<ConnectOptions> Session::SaidOptions() {
+  ConnectOptions options;
+  options.address = Address();
+  ASSIGN_OR_RETURN(options.token, Token());
+  options.ca_file = ca_file.empty() ? env.VariableOr("CROSSMILL_CA_FILE") : ca_file;
+  options.insecure = insecure;
+  return options;
+}
+
+absl::StatusOr<ConnectOptions> Session::Options() {
+  const std::optional<ConnectOptions>& login = Login();
+  if (!SaysWhichFarm()) RETURN_IF_ERROR(login_->status());
+  ASSIGN_OR_RETURN(ConnectOptions options, SaidOptions());
+  if (login && login->address == options.address) {
+    if (options.token.empty()) options.token = login->token;
+    if (options.ca_file.empty()) options.ca_file = login->ca_file;
+    options.insecure = options.insecure || login->insecure;
+  }
+  return options;
+}
+
 absl::StatusOr<Farm*> Session::Connect() {
   if (farm_ == nullptr) {
-    ConnectOptions options;
-    options.address = Address();
-    ASSIGN_OR_RETURN(options.token, Token());
-    options.ca_file = ca_file.empty() ? env.VariableOr("CROSSMILL_CA_FILE") : ca_file;
-    options.insecure = insecure;
+    ASSIGN_OR_RETURN(const ConnectOptions options, Options());
     ASSIGN_OR_RETURN(farm_, env.Connect(options));
   }
   return farm_.get();
@@ -73,14 +103,14 @@ absl::Status Session::Explain(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
       return WithHint(absl::UnavailableError(fmt::format("cannot reach the coordinator at {}: {}", Address(),
                                                          Sv(status.message()))),
-                      "`crossmill up` starts a farm on this machine; --coordinator or CROSSMILL_COORDINATOR "
-                      "names another");
+                      "`crossmill up` starts a farm on this machine; `crossmill login`, --coordinator or "
+                      "CROSSMILL_COORDINATOR names another");
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kPermissionDenied:
-      return WithHint(
-          Annotate(status, fmt::format("the coordinator at {} refused", Address())),
-          "--token-file or CROSSMILL_TOKEN gives a client token; the local socket belongs to the user who "
-          "started the coordinator");
+      return WithHint(Annotate(status, fmt::format("the coordinator at {} refused", Address())),
+                      "`crossmill login`, --token-file or CROSSMILL_TOKEN gives a client token; the local "
+                      "socket belongs to the user who "
+                      "started the coordinator");
     default:
       return status;
   }

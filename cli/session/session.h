@@ -39,9 +39,15 @@ class Session {
 
   // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill. Absolute.
   std::string DataFolder();
-  // --coordinator, else CROSSMILL_COORDINATOR, else the socket in the data folder.
+  // --coordinator, else CROSSMILL_COORDINATOR, else the socket in the folder of --data or CROSSMILL_DATA if
+  // one is given, else the farm that one is logged in to, else the socket in the data folder.
   std::string Address();
-  // Connects at the first call. The farm belongs to the session.
+  // Nothing where nobody is logged in, or the login cannot be read, which Connect tells.
+  const std::optional<ConnectOptions>& Login();
+  // What flags and variables say of the coordinator at Address, without what a login adds.
+  absl::StatusOr<ConnectOptions> SaidOptions();
+  // Connects at the first call. The farm belongs to the session. Token and authorities of a login are given
+  // to no other address than its own.
   absl::StatusOr<Farm*> Connect();
 
   // Width and colours of text on the two outputs; no colours with NO_COLOR or TERM=dumb.
@@ -73,8 +79,14 @@ class Session {
 
  private:
   TextOptions TextFor(const Terminal& terminal);
+  // By a flag or a variable, so that no login is asked.
+  bool SaysWhichFarm();
+  // What Connect connects with.
+  absl::StatusOr<ConnectOptions> Options();
   absl::StatusOr<std::string> Token();
 
+  // Read at the first question.
+  std::optional<absl::StatusOr<std::optional<ConnectOptions>>> login_;
   std::unique_ptr<Farm> farm_;
 };
 

@@ -16,7 +16,8 @@ namespace crossmill::cli {
 std::string NewIdempotencyKey();
 
 // Calls again while the coordinator cannot be reached, some 16 s: it may have been taken, and one that is
-// started again is waited for. Only for what has a key, which makes that safe.
+// started again is waited for. Only for what has a key, which makes that safe, or
+// changes nothing.
 template <typename Response>
 absl::StatusOr<Response> CallOnce(const std::function<absl::StatusOr<Response>()>& call) {
   constexpr auto kLongestPause = std::chrono::seconds(8);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -18,10 +19,7 @@ constexpr size_t kMostTextBytes = 4096;
 
 std::string Shortened(const std::string& text, size_t most) {
   if (text.size() <= most) return text;
-  size_t end = most;
-  // Not inside of a character.
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
+  return std::string(CutBetweenCharacters(text, most)) + "...";
 }
 
 std::string AspectWord(v1::Aspect aspect) {

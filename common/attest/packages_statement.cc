@@ -5,21 +5,12 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
 namespace crossmill::attest {
 namespace {
-
-std::string PercentEncoded(const std::string& text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '-' || c == '_' || c == '~';
-    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
-}
 
 SortedJson Property(const std::string& name, const std::string& value) {
   return {{"name", "crossmill:" + name}, {"value", value}};
@@ -34,8 +25,8 @@ SortedJson Component(const InstalledPackage& installed) {
                      {"purl", url},
                      {"scope", installed.in_image_stage ? "required" : "optional"},
                      // The same release may be in several environments.
-                     {"bom-ref", fmt::format("{}#{}:{}", url, PercentEncoded(installed.stage),
-                                             PercentEncoded(package.environment()))}};
+                     {"bom-ref", fmt::format("{}#{}:{}", url, EncodePercent(installed.stage),
+                                             EncodePercent(package.environment()))}};
   SortedJson& properties = json["properties"];
   properties = SortedJson::array();
   properties.push_back(Property("outcome", std::string(Word(package.outcome()))));
@@ -51,8 +42,8 @@ SortedJson Component(const InstalledPackage& installed) {
 }  // namespace
 
 std::string PackageUrl(const std::string& name, const std::string& version) {
-  std::string url = "pkg:pypi/" + PercentEncoded(name);
-  if (!version.empty()) url += "@" + PercentEncoded(version);
+  std::string url = "pkg:pypi/" + EncodePercent(name);
+  if (!version.empty()) url += "@" + EncodePercent(version);
   return url;
 }
 

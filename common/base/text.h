@@ -1,4 +1,4 @@
-// Small pieces of text: without the blanks around it, without the escapes in it.
+// Small pieces of text: without the blanks around it, without the escapes in it, with them.
 #pragma once
 
 #include <string>
@@ -28,6 +28,18 @@ inline std::string DecodePercent(std::string_view text) {
     }
   }
   return plain;
+}
+
+// For a URL: A as %41, but for what RFC 3986 reserves nowhere (letters, digits, -._~), and what `also` has.
+inline std::string EncodePercent(std::string_view text, std::string_view also = "") {
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = absl::ascii_isalnum(byte) || c == '-' || c == '.' || c == '_' || c == '~' ||
+                       also.find(c) != also.npos;
+    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return encoded;
 }
 
 }  // namespace crossmill

@@ -133,6 +133,13 @@ std::string PrintableJson(std::string_view json) {
   return printable;
 }
 
+std::string_view CutBetweenCharacters(std::string_view text, size_t most) {
+  if (text.size() <= most) return text;
+  size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 std::string EscapeXml(std::string_view text) {
   const std::string valid = ValidUtf8(text);
   std::string escaped;

@@ -1,6 +1,7 @@
 // Text of unknown origin made safe: for protobuf's string fields, which must be UTF-8, and for people.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,9 @@ namespace crossmill {
 
 // `text` with every byte that is not part of a well-formed UTF-8 sequence replaced by U+FFFD.
 std::string ValidUtf8(std::string_view text);
+
+// The beginning of `text`, of at most `most` bytes, that ends between two characters.
+std::string_view CutBetweenCharacters(std::string_view text, size_t most);
 
 // One printable line of anything a program wrote or a file is called: control characters, marks that turn the
 // writing direction and separators of lines become '?', invalid UTF-8 becomes U+FFFD, tabs and line feeds a

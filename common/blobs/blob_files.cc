@@ -33,6 +33,20 @@ absl::Status RemoveFile(const std::string& path) {
   return ErrnoStatus(errno, "remove " + path);
 }
 
+int64_t AccessTime(const struct stat& info) {
+  return int64_t{info.st_atim.tv_sec} * 1'000'000'000 + info.st_atim.tv_nsec;
+}
+
+void WriteUse(const std::string& folder, const BlobName& name, int64_t used_at) {
+  const timespec times[2] = {{.tv_sec = used_at / 1'000'000'000, .tv_nsec = used_at % 1'000'000'000},
+                             {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  const std::string hash = HashOfName(name);
+  for (const std::string& path : {BlobPath(folder, hash), BlobPartsPath(folder, hash)}) {
+    if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0 && errno != ENOENT)
+      LogDebug("the use of {} is not written down: {}", path, ErrnoStatus(errno, "utimensat").ToString());
+  }
+}
+
 }  // namespace
 
 std::string BlobPath(const std::string& folder, const std::string& hash) {
@@ -48,6 +62,7 @@ absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
   const std::string path = fmt::format("{}/blobs/{:02x}", folder, shard);
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(path.c_str()), closedir);
   if (entries == nullptr) return ErrnoStatus(errno, path);
+  const int64_t now = absl::GetCurrentTimeNanos();
   while (const dirent* entry = readdir(entries.get())) {
     const std::string_view file = entry->d_name;
     const bool in_parts = file.ends_with(kParts);
@@ -57,11 +72,13 @@ absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
     // Moved aside since.
     if (fstatat(dirfd(entries.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (!S_ISREG(info.st_mode)) continue;
-    const int64_t used = int64_t{info.st_atim.tv_sec} * 1'000'000'000 + info.st_atim.tv_nsec;
+    const int64_t written = AccessTime(info);
+    // Uses of a process before may be newer than what it wrote, but none is to come.
+    const int64_t used = std::max(written, std::min(now, written + BlobUses::kWriteAfter * 1'000'000'000));
     const std::vector<BlobPart> parts =
         in_parts ? PartsIn(fmt::format("{}/{}", path, file)) : std::vector<BlobPart>();
     uses.Put(NameOfHash(hash), in_parts ? BlobForm::kParts : BlobForm::kWhole, info.st_blocks, used,
-             NamesOf(parts));
+             NamesOf(parts), written);
     if (found && (!in_parts || !parts.empty()))
       found({std::string(hash), in_parts ? SizeOf(parts) : info.st_size});
   }
@@ -79,17 +96,18 @@ absl::StatusOr<bool> RemoveBlob(const std::string& folder, const BlobName& name,
   return true;
 }
 
-void SaveUses(const std::string& folder, int shard, BlobUses& uses) {
-  for (const BlobUse& use : uses.TakeUnsaved(shard)) {
-    const timespec times[2] = {
-        {.tv_sec = use.used_at / 1'000'000'000, .tv_nsec = use.used_at % 1'000'000'000},
-        {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
-    const std::string hash = HashOfName(use.name);
-    for (const std::string& path : {BlobPath(folder, hash), BlobPartsPath(folder, hash)}) {
-      if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0 && errno != ENOENT)
-        LogDebug("the use of {} is not written down: {}", path, ErrnoStatus(errno, "utimensat").ToString());
-    }
-  }
+bool TouchBlob(const std::string& folder, const BlobName& name, BlobUses& uses) {
+  const int64_t now = absl::GetCurrentTimeNanos();
+  const BlobUses::Touched touched = uses.Touch(name, now);
+  if (touched.to_write) WriteUse(folder, name, now);
+  return touched.known;
+}
+
+void NoteFile(const std::string& folder, const BlobName& name, BlobForm form, const struct stat& info,
+              std::vector<BlobName> parts, BlobUses& uses) {
+  // It counts as used before that is written: nobody removes it in between.
+  uses.Put(name, form, info.st_blocks, absl::GetCurrentTimeNanos(), std::move(parts), AccessTime(info));
+  (void)TouchBlob(folder, name, uses);
 }
 
 absl::StatusOr<std::string> PeekBlob(const std::string& folder, const std::string& hash, int64_t most) {

@@ -2,8 +2,11 @@
 // down when they were used. A step of each is one shard (a 256th of the store) or one blob.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,9 +29,14 @@ absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
 absl::StatusOr<bool> RemoveBlob(const std::string& folder, const BlobName& name, int64_t before,
                                 BlobUses& uses);
 
-// Of the shard: access times of what was used since they were written last, so that a coordinator that starts
-// again knows. Best effort.
-void SaveUses(const std::string& folder, int shard, BlobUses& uses);
+// It is used now, whether it is there or not (BlobUses::Touch), which its files' access times say, too, so
+// that a coordinator that starts again knows; best effort. False: it is not known yet.
+bool TouchBlob(const std::string& folder, const BlobName& name, BlobUses& uses);
+
+// The blob is used now, and has this file, perhaps since long before this process. `parts`: of a list of
+// parts.
+void NoteFile(const std::string& folder, const BlobName& name, BlobForm form, const struct stat& info,
+              std::vector<BlobName> parts, BlobUses& uses);
 
 // The content of a blob that is kept whole, without that counting as a use. NOT_FOUND; DATA_LOSS: the file
 // does not have its hash; OUT_OF_RANGE: it is longer than `most`.

@@ -28,21 +28,23 @@ void BlobUses::Hold::Add(const BlobName& name) {
   names_.push_back(name);
 }
 
-bool BlobUses::Touch(const BlobName& name, int64_t now) {
+BlobUses::Touched BlobUses::Touch(const BlobName& name, int64_t now) {
   ShardState& shard = Of(name);
   MutexLock lock(shard.mutex);
   while (shard.being_removed.contains(name)) shard.removed.Wait(shard.mutex);
   const auto found = shard.entries.find(name);
-  if (found == shard.entries.end()) return false;
+  if (found == shard.entries.end()) return {};
   Entry& entry = found->second;
   entry.used_at = std::max(entry.used_at, now);
-  if (entry.used_at / kSecond - entry.saved_at >= kSaveAfter) shard.unsaved.insert(name);
-  return true;
+  const int64_t seconds = entry.used_at / kSecond;
+  if (seconds - entry.written_at < kWriteAfter) return {.known = true, .to_write = false};
+  entry.written_at = static_cast<uint32_t>(seconds);
+  return {.known = true, .to_write = true};
 }
 
 void BlobUses::Put(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
-                   std::vector<BlobName> parts) {
-  Note(name, form, blocks, used_at, std::move(parts));
+                   std::vector<BlobName> parts, std::optional<int64_t> written_at) {
+  Note(name, form, blocks, used_at, std::move(parts), written_at.value_or(used_at));
   if (disk_bytes() > wake_above_) TellOfGrowth();
 }
 
@@ -59,14 +61,14 @@ void BlobUses::TellOfGrowth() {
 }
 
 void BlobUses::Note(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
-                    std::vector<BlobName> parts) {
+                    std::vector<BlobName> parts, int64_t written_at) {
   ShardState& shard = Of(name);
   MutexLock lock(shard.mutex);
   const auto [place, is_new] = shard.entries.try_emplace(name);
   Entry& entry = place->second;
   if (is_new) {
     ++count_;
-    entry.saved_at = static_cast<uint32_t>(used_at / kSecond);
+    entry.written_at = static_cast<uint32_t>(written_at / kSecond);
   }
   uint32_t& known = form == BlobForm::kWhole ? entry.whole_blocks : entry.parts_blocks;
   blocks_ += blocks - known;
@@ -101,7 +103,6 @@ void BlobUses::Forget(ShardState& shard, const BlobName& name) {
   --count_;
   shard.entries.erase(found);
   shard.parts.erase(name);
-  shard.unsaved.erase(name);
 }
 
 bool BlobUses::KnowsParts(const BlobName& name) const {
@@ -148,20 +149,6 @@ void BlobUses::EndRemoval(const BlobName& name, bool removed) {
   if (removed) Forget(shard, name);
   shard.being_removed.erase(name);
   shard.removed.NotifyAll();
-}
-
-std::vector<BlobUse> BlobUses::TakeUnsaved(int shard) {
-  ShardState& state = shards_[static_cast<size_t>(shard)];
-  MutexLock lock(state.mutex);
-  std::vector<BlobUse> uses;
-  for (const BlobName& name : state.unsaved) {
-    const auto found = state.entries.find(name);
-    if (found == state.entries.end()) continue;
-    found->second.saved_at = static_cast<uint32_t>(found->second.used_at / kSecond);
-    uses.push_back({name, 0, found->second.used_at});
-  }
-  state.unsaved.clear();
-  return uses;
 }
 
 }  // namespace crossmill

@@ -39,8 +39,17 @@ struct BlobUse {
 class BlobUses {
  public:
   static constexpr int kShards = 256;
-  // A use is written to the file's access time when it is so much newer than what is there, in seconds.
-  static constexpr int64_t kSaveAfter = 600;
+  // A use is written to the file's access time when it is so much newer than what is there, in seconds: at
+  // once, so that what a process that was killed said of a blob is at most so much newer than what its file
+  // says.
+  static constexpr int64_t kWriteAfter = 600;
+
+  struct [[nodiscard]] Touched {
+    // There is a file of it.
+    bool known = false;
+    // Whoever touched it writes the use to its file (blob_files.h, TouchBlob).
+    bool to_write = false;
+  };
 
   // Keeps blobs from being removed as long as it lives, whenever they were used last.
   class Hold {
@@ -58,12 +67,13 @@ class BlobUses {
     std::vector<BlobName> names_;
   };
 
-  // It is used now, whether it is there or not. Waits while it is being removed. True: it is known.
-  bool Touch(const BlobName& name, int64_t now);
+  // It is used now, whether it is there or not. Waits while it is being removed.
+  Touched Touch(const BlobName& name, int64_t now);
   // A file of it is there, with so many blocks of 512 bytes. Again is fine: the newest number counts, and the
-  // latest use. `parts`: what a list of parts names.
+  // latest use. `parts`: what a list of parts names. `written_at`: the use that its file has; `used_at` if
+  // nobody says.
   void Put(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
-           std::vector<BlobName> parts = {});
+           std::vector<BlobName> parts = {}, std::optional<int64_t> written_at = std::nullopt);
   // The file is there no more.
   void Drop(const BlobName& name, BlobForm form);
   bool KnowsParts(const BlobName& name) const;
@@ -87,14 +97,12 @@ class BlobUses {
   // False: it was used at `before` or later, or is held, or is not known. After true: EndRemoval.
   bool BeginRemoval(const BlobName& name, int64_t before);
   void EndRemoval(const BlobName& name, bool removed);
-  // Of the shard, what should be written to access times; taken as written.
-  std::vector<BlobUse> TakeUnsaved(int shard);
 
  private:
   struct Entry {
     int64_t used_at = 0;
     // Seconds since 1970, as the access time on disk has it.
-    uint32_t saved_at = 0;
+    uint32_t written_at = 0;
     uint32_t whole_blocks = 0;
     uint32_t parts_blocks = 0;
     // A file may take no blocks at all (tiny ones inside their inode).
@@ -108,14 +116,12 @@ class BlobUses {
     absl::flat_hash_map<BlobName, std::vector<BlobName>> parts ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<BlobName, int> holds ABSL_GUARDED_BY(mutex);
     absl::flat_hash_set<BlobName> being_removed ABSL_GUARDED_BY(mutex);
-    // Entries whose use is to be saved; some may be saved by now.
-    absl::flat_hash_set<BlobName> unsaved ABSL_GUARDED_BY(mutex);
   };
 
   ShardState& Of(const BlobName& name) { return shards_[name.bytes[0]]; }
   const ShardState& Of(const BlobName& name) const { return shards_[name.bytes[0]]; }
-  void Note(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
-            std::vector<BlobName> parts);
+  void Note(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at, std::vector<BlobName> parts,
+            int64_t written_at);
   void TellOfGrowth();
   void Forget(ShardState& shard, const BlobName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
 

@@ -86,14 +86,12 @@ class DiskBlobs final : public DiskBlobStore {
   std::string PartsPathOf(const std::string& hash) const { return BlobPartsPath(folder_, hash); }
 
   // Before looking whether it is there (blob_uses.h). False: it is not known yet.
-  bool Touch(const std::string& hash) { return uses_.Touch(NameOfHash(hash), absl::GetCurrentTimeNanos()); }
-  // Its file is there.
+  bool Touch(const std::string& hash) { return TouchBlob(folder_, NameOfHash(hash), uses_); }
   void Note(const std::string& hash, const struct stat& info) {
-    uses_.Put(NameOfHash(hash), BlobForm::kWhole, info.st_blocks, absl::GetCurrentTimeNanos());
+    NoteFile(folder_, NameOfHash(hash), BlobForm::kWhole, info, {}, uses_);
   }
   void NoteParts(const std::string& hash, const struct stat& info, absl::Span<const BlobPart> parts) {
-    const int64_t now = absl::GetCurrentTimeNanos();
-    uses_.Put(NameOfHash(hash), BlobForm::kParts, info.st_blocks, now, NamesOf(parts));
+    NoteFile(folder_, NameOfHash(hash), BlobForm::kParts, info, NamesOf(parts), uses_);
   }
 
   absl::StatusOr<Staged> Stage();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/bucket/signature_v4.h"
 #include "common/http/http_client.h"
 
@@ -57,8 +58,8 @@ std::string BucketAddress::Authority() const {
 }
 
 std::string BucketAddress::Path(std::string_view key) const {
-  if (in_host) return "/" + UriEncode(key, true);
-  return key.empty() ? "/" + name : fmt::format("/{}/{}", name, UriEncode(key, true));
+  if (in_host) return "/" + EncodePercent(key, "/");
+  return key.empty() ? "/" + name : fmt::format("/{}/{}", name, EncodePercent(key, "/"));
 }
 
 std::string BucketAddress::Url(std::string_view key) const {

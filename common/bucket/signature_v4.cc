@@ -8,6 +8,7 @@
 #include <array>
 
 #include "common/base/digest.h"
+#include "common/base/text.h"
 
 namespace crossmill::bucket {
 namespace {
@@ -76,24 +77,9 @@ Pairs WithHost(Pairs headers, const std::string& authority) {
 
 }  // namespace
 
-std::string UriEncode(std::string_view text, bool path) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~' || (path && c == '/');
-    if (plain) {
-      encoded.push_back(c);
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return encoded;
-}
-
 std::string QueryText(const Pairs& query) {
   Pairs encoded;
-  for (const auto& [name, value] : query)
-    encoded.emplace_back(UriEncode(name, false), UriEncode(value, false));
+  for (const auto& [name, value] : query) encoded.emplace_back(EncodePercent(name), EncodePercent(value));
   std::sort(encoded.begin(), encoded.end());
   std::string text;
   for (const auto& [name, value] : encoded)

@@ -17,8 +17,6 @@ namespace crossmill::bucket {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-// Everything but letters, digits and -._~ as %XX; slashes stay with `path`.
-std::string UriEncode(std::string_view text, bool path);
 // Encoded and in the order that is signed: "a=1&b=%20"; names may occur more than once.
 std::string QueryText(const Pairs& query);
 

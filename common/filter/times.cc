@@ -1,5 +1,6 @@
 #include "common/filter/times.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -19,6 +20,7 @@ struct Form {
 constexpr const char* kDay = "%Y-%m-%d";
 constexpr const char* kMinute = "%Y-%m-%dT%H:%M";
 constexpr const char* kSecond = "%Y-%m-%dT%H:%M:%S";
+constexpr const char* kPartOfSecond = "%Y-%m-%dT%H:%M:%E*S";
 
 bool IsDate(std::string_view text) {
   return text.size() >= 10 && text[4] == '-' && absl::ascii_isdigit(static_cast<unsigned char>(text[0]));
@@ -38,7 +40,10 @@ absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns) {
     const int64_t at = now_ns - absl::ToInt64Nanoseconds(*age);
     return Moment{at, at + 1};
   }
-  const Form forms[] = {{kDay, absl::Hours(24)}, {kMinute, absl::Minutes(1)}, {kSecond, absl::Seconds(1)}};
+  const Form forms[] = {{kDay, absl::Hours(24)},
+                        {kMinute, absl::Minutes(1)},
+                        {kSecond, absl::Seconds(1)},
+                        {kPartOfSecond, absl::Nanoseconds(1)}};
   for (const Form& form : forms) {
     for (const char* zone : {"", "%Ez"}) {
       if (form.format == kDay && *zone != '\0') continue;
@@ -55,6 +60,13 @@ absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns) {
       "'{}' is no date; expected 2026-11-20, 2026-11-20T14:00 or 2026-11-20T14:00:00+01:00 (UTC where "
       "no zone is told)",
       text));
+}
+
+absl::StatusOr<int64_t> ParseSince(std::string_view text, int64_t now_ns) {
+  if (text.empty()) return 0;
+  ASSIGN_OR_RETURN(const Moment moment, ParseMoment(text, now_ns));
+  if (moment.begin > now_ns) return absl::InvalidArgumentError(fmt::format("'{}' is still to come", text));
+  return std::max<int64_t>(0, moment.begin);
 }
 
 }  // namespace crossmill::filter

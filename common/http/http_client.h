@@ -81,7 +81,4 @@ absl::StatusOr<Url> ParseUrl(std::string_view url);
 // localhost, *.localhost, 127.0.0.0/8 and ::1, without port.
 bool IsLoopback(std::string_view host);
 
-// For query parameters.
-std::string UrlEscape(std::string_view text);
-
 }  // namespace crossmill::http

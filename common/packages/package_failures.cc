@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::packages {
 namespace {
@@ -99,10 +100,7 @@ bool SpeaksOfError(std::string_view line) {
 
 std::string Quote(std::string_view line) {
   if (line.size() <= kLongestQuote) return std::string(line);
-  // Not in the middle of a character.
-  size_t end = kLongestQuote;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
-  return std::string(line.substr(0, end)) + "...";
+  return std::string(CutBetweenCharacters(line, kLongestQuote)) + "...";
 }
 
 // Whether pip ignored exactly the version that was asked for: "1.21.0 Requires-Python >=3.7,<3.11; 1.21.1

@@ -191,6 +191,7 @@ std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> paren
       writer.Text('A', "none");
       break;
   }
+  if (!step.cache_domain().empty()) writer.Text('G', step.cache_domain());
   return writer.Key();
 }
 

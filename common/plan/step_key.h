@@ -55,6 +55,8 @@
 //   workdir:
 //     D  text     path
 //     u  text     user as written
+//   and of each, behind the action's fields:
+//     G  text     cache domain: the project; only if there is one
 //
 // Export key, "crossmill-export-key":
 //   H  text, V integer, L list of parent diffIDs as above (all layers of the producer), then

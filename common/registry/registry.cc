@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/oci/image.h"
 #include "common/registry/registry_errors.h"
 
@@ -194,7 +195,7 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
   }
   const std::vector<std::string> scopes =
       Scopes(reference, parameter("scope"), access.push, access.mount_from);
-  const std::string service = "service=" + http::UrlEscape(parameter("service"));
+  const std::string service = "service=" + EncodePercent(parameter("service"));
   http::HttpRequest request;
   request.stop = stop;
   if (credentials.has_value() && !credentials->identity_token.empty()) {
@@ -202,11 +203,11 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
     request.url = realm;
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     request.body = fmt::format("grant_type=refresh_token&client_id=crossmill&refresh_token={}&{}&scope={}",
-                               http::UrlEscape(credentials->identity_token), service,
-                               http::UrlEscape(fmt::format("{}", fmt::join(scopes, " "))));
+                               EncodePercent(credentials->identity_token), service,
+                               EncodePercent(fmt::format("{}", fmt::join(scopes, " "))));
   } else {
     request.url = fmt::format("{}{}{}", realm, realm.find('?') == std::string::npos ? '?' : '&', service);
-    for (const std::string& scope : scopes) request.url += "&scope=" + http::UrlEscape(scope);
+    for (const std::string& scope : scopes) request.url += "&scope=" + EncodePercent(scope);
     if (credentials.has_value())
       request.headers.emplace_back("Authorization", BasicAuthorization(*credentials));
   }

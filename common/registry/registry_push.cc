@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/registry/registry.h"
 #include "common/registry/registry_errors.h"
 
@@ -94,7 +95,7 @@ absl::Status PushStatus(const oci::Reference& reference, std::string_view host,
 
 std::string WithDigest(const std::string& location, const Digest& digest) {
   return fmt::format("{}{}digest={}", location, location.find('?') == std::string::npos ? '?' : '&',
-                     http::UrlEscape(digest.Oci()));
+                     EncodePercent(digest.Oci()));
 }
 
 }  // namespace
@@ -163,7 +164,7 @@ class RegistryClient::BlobUpload {
     done_ = 0;
     std::string url = fmt::format("{}/v2/{}/blobs/uploads/", endpoint_.url, target_.reference.repository);
     if (!mount_from.empty()) {
-      url += fmt::format("?mount={}&from={}", http::UrlEscape(digest_.Oci()), http::UrlEscape(mount_from));
+      url += fmt::format("?mount={}&from={}", EncodePercent(digest_.Oci()), EncodePercent(mount_from));
     }
     ASSIGN_OR_RETURN(const Answer answer, client_.Ask(endpoint_, target_, Request("POST", url), what_));
     if (answer.response.status == 201 && !mount_from.empty()) return true;

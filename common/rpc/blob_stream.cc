@@ -6,7 +6,7 @@
 
 #include "common/base/room/peer_room.h"
 #include "common/base/status.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "common/rpc/status_proto.h"
 #include "common/rpc/zstd_stream.h"
 

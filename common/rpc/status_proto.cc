@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::rpc {
 namespace {
@@ -17,12 +18,9 @@ absl::StatusCode KnownCode(int code) {
   return static_cast<absl::StatusCode>(code);
 }
 
-// Cut between two UTF-8 characters.
 std::string Cut(std::string_view message) {
   if (message.size() <= kLongestMessage) return std::string(message);
-  size_t end = kLongestMessage;
-  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
-  return std::string(message.substr(0, end)) + " [...]";
+  return std::string(CutBetweenCharacters(message, kLongestMessage)) + " [...]";
 }
 
 }  // namespace

@@ -124,19 +124,6 @@ bool IsHttpUrl(std::string_view url) {
          host.find_first_of("\\<>\"{}|^`") == host.npos;
 }
 
-std::string EncodePath(std::string_view path) {
-  std::string encoded;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (absl::ascii_isalnum(byte) || c == '-' || c == '.' || c == '_' || c == '~' || c == '/') {
-      encoded.push_back(c);
-    } else {
-      encoded += fmt::format("%{:02X}", byte);
-    }
-  }
-  return encoded;
-}
-
 std::string UrlFileName(std::string_view url) {
   const std::string path = SplitUrl(url).path;
   const size_t slash = path.rfind('/');

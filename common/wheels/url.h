@@ -29,9 +29,6 @@ std::string ResolveUrl(std::string_view base, std::string_view reference);
 // http or https, with a host, without blanks and control characters.
 bool IsHttpUrl(std::string_view url);
 
-// Everything but letters, digits and -._~/ escaped: of a path.
-std::string EncodePath(std::string_view path);
-
 // The last part of the path, decoded: the name of the file that is there.
 std::string UrlFileName(std::string_view url);
 

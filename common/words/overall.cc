@@ -33,11 +33,15 @@ v1::Verdict OverallVerdict(const v1::BuildView& build) {
   return gravest < kVerdictGravity.size() ? kVerdictGravity[gravest] : v1::VERDICT_UNVERIFIED;
 }
 
+v1::Verdict GraverVerdict(v1::Verdict one, v1::Verdict other) {
+  return PlaceIn(kVerdictGravity, other) < PlaceIn(kVerdictGravity, one) ? other : one;
+}
+
 v1::Verdict OverallVerdict(const BuildViews& builds) {
-  size_t gravest = kVerdictGravity.size();
-  for (const v1::BuildView& build : builds)
-    gravest = std::min(gravest, PlaceIn(kVerdictGravity, OverallVerdict(build)));
-  return gravest < kVerdictGravity.size() ? kVerdictGravity[gravest] : v1::VERDICT_UNVERIFIED;
+  if (builds.empty()) return v1::VERDICT_UNVERIFIED;
+  v1::Verdict gravest = v1::VERDICT_REPRODUCIBLE;
+  for (const v1::BuildView& build : builds) gravest = GraverVerdict(gravest, OverallVerdict(build));
+  return gravest;
 }
 
 v1::BuildStatus OverallStatus(const BuildViews& builds) {

@@ -11,6 +11,8 @@ using BuildViews = google::protobuf::RepeatedPtrField<v1::BuildView>;
 v1::Verdict OverallVerdict(const v1::BuildView& build);
 // Over the cells of all builds; a build without cells is UNVERIFIED.
 v1::Verdict OverallVerdict(const BuildViews& builds);
+// Of two verdicts of builds the graver.
+v1::Verdict GraverVerdict(v1::Verdict one, v1::Verdict other);
 // RUNNING while one has not ended; then FAILED before INFRASTRUCTURE_FAILED before TIMED_OUT before CANCELLED
 // before SUCCEEDED.
 v1::BuildStatus OverallStatus(const BuildViews& builds);

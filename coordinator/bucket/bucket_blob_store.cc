@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/blobs/blob_files.h"
 #include "coordinator/bucket/bucket_keeper.h"
 #include "coordinator/bucket/bucket_keys.h"
 #include "coordinator/bucket/bucket_reads.h"
@@ -198,7 +199,7 @@ class BucketBlobs::Writer final : public BlobWriter {
   absl::StatusOr<Digest> Commit() override {
     ASSIGN_OR_RETURN(Digest digest, writer_->Commit());
     // Used now: what looks for blobs to leave the disk may have begun before the list of parts was there.
-    for (const BlobName& part : parts_) store_.disk_.uses().Touch(part, absl::GetCurrentTimeNanos());
+    for (const BlobName& part : parts_) TouchBlob(store_.disk_.folder(), part, store_.disk_.uses());
     store_.Written(digest);
     return digest;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/digest.h"
+#include "coordinator/core/standing/scope.h"
 
 namespace crossmill::core {
 namespace {
@@ -58,6 +59,7 @@ RecipeIdentity IdentifyRecipe(const v1::BuildSubmission& submission) {
   if (!identity.recipe.empty()) {
     identity.recipe += ", " + recipe.dockerfile_name();
     if (!recipe.target().empty()) identity.recipe += ", target " + recipe.target();
+    identity.recipe = InProject(submission.project(), identity.recipe);
     identity.arguments = DigestOfArguments(recipe);
   }
   identity.label = !tags.empty()                      ? Joined(tags)

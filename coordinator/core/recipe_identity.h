@@ -11,7 +11,7 @@ namespace crossmill::core {
 struct RecipeIdentity {
   // Equal for builds of one recipe, and readable: image names without tags (where there are none, where the
   // context came from), the Dockerfile's name, the target. Empty when neither is known: such a build is
-  // compared with no other.
+  // compared with no other. Of another project than `default` it begins with that (core::InProject).
   std::string recipe;
   // SHA-256 of the build arguments in hex; empty without any. One recipe may have several sets of them.
   std::string arguments;

@@ -9,6 +9,7 @@
 #include "coordinator/engine/bounds/room_news.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
+#include "coordinator/engine/planning/cache_domain.h"
 #include "coordinator/rebuild/rebuild_comparison.h"
 #include "coordinator/rebuild/recorded_plan.h"
 #include "coordinator/wheels/wheels_plan.h"
@@ -110,6 +111,7 @@ absl::StatusOr<v1::BuildPlan> BuildJobs::PlanWhole(int64_t id, const v1::BuildSu
       },
       [](const auto& made) { return absl::IsResourceExhausted(made.status()); });
   RETURN_IF_ERROR(plan.status());
+  SetCacheDomain(submission.project(), &*plan);
   if (parts_.ahead_planner != nullptr && !submission.has_wheels()) MarkCompiling(&*plan);
   RETURN_IF_ERROR(LeaveOutMissing(submission.options(), &*plan));
   return plan;

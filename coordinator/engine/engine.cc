@@ -327,7 +327,7 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
       [this, &builds, &bounded, &idempotency_key, &digest, &secrets,
        submitter]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
-        const std::string key = KeyOfClient(builds.front().owner(), idempotency_key);
+        const std::string key = KeyOfClient(core::ClientOf(core::AuthorOf(builds.front())), idempotency_key);
         const auto count = static_cast<int64_t>(builds.size());
         ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(key, window));
         if (earlier) {

@@ -107,7 +107,8 @@ absl::StatusOr<v1::BuildSubmission> FarmReader::Submission(int64_t build) {
   return committed_->LoadSubmission(id);
 }
 
-absl::StatusOr<storage::BuildList::Page> FarmReader::List(const filter::Filter& filter, int64_t before,
+absl::StatusOr<storage::BuildList::Page> FarmReader::List(const core::Scope& scope,
+                                                          const filter::Filter& filter, int64_t before,
                                                           int limit, int64_t now_ns) {
   Headlines headlines;
   {
@@ -115,6 +116,7 @@ absl::StatusOr<storage::BuildList::Page> FarmReader::List(const filter::Filter& 
     headlines = headlines_;
   }
   const auto wanted = [&](const v1::BuildSubmission& submission, v1::BuildView* view) {
+    if (!scope.Sees(submission)) return false;
     const auto headline = headlines.find(view->id());
     if (headline != headlines.end()) *view = *headline->second;
     if (!overview::Matches(filter, overview::FactsOf(submission, *view, now_ns))) return false;
@@ -123,7 +125,7 @@ absl::StatusOr<storage::BuildList::Page> FarmReader::List(const filter::Filter& 
   };
   // In this order: a build that ends meanwhile is in the second list, too, and counts as ended.
   ASSIGN_OR_RETURN(storage::BuildList::Page running, list_.NotEnded(before, limit, wanted));
-  ASSIGN_OR_RETURN(storage::BuildList::Page ended, list_.Ended(filter, before, limit));
+  ASSIGN_OR_RETURN(storage::BuildList::Page ended, list_.Ended(filter, before, limit, scope));
   return storage::OneList(std::move(ended), std::move(running), before, limit);
 }
 
@@ -192,13 +194,22 @@ absl::StatusOr<bool> FarmReader::IsRunning(int64_t execution) {
   });
 }
 
-absl::StatusOr<std::map<core::TaskId, std::string>> FarmReader::TaskNames(std::vector<core::TaskId> tasks) {
+absl::StatusOr<std::map<core::TaskId, std::string>> FarmReader::TaskNames(const core::Scope& scope,
+                                                                          std::vector<core::TaskId> tasks) {
   using Names = std::map<core::TaskId, std::string>;
   if (tasks.empty()) return Names();
-  return loop_.Call<Names>([this, &tasks]() -> absl::StatusOr<Names> {
+  return loop_.Call<Names>([this, &scope, &tasks]() -> absl::StatusOr<Names> {
+    const auto seen = [&](const core::StageRunId& run) {
+      const auto build = builds_.find(run.build);
+      return build != builds_.end() && scope.Sees(build->second->submission);
+    };
     Names names;
     for (const core::TaskId task : tasks) {
-      if (const core::Attempt* attempt = board_.Find(task)) names[task] = attempt->task.name();
+      const core::Attempt* attempt = board_.Find(task);
+      if (attempt == nullptr) continue;
+      const std::vector<core::StageRunId> runs = attempt->Runs();
+      const bool tells = scope.is_farm() || std::any_of(runs.begin(), runs.end(), seen);
+      names[task] = tells ? attempt->task.name() : "a task of another project";
     }
     return names;
   });

@@ -13,12 +13,14 @@
 #include "common/base/mutex.h"
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/overview/news_board.h"
 #include "coordinator/storage/overview/build_list.h"
 #include "coordinator/storage/overview/overview_records.h"
 #include "coordinator/storage/package_queries.h"
+#include "coordinator/storage/people/build_walls.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/package_history.pb.h"
 
@@ -84,6 +86,7 @@ class FarmReader {
         records_(records),
         committed_(std::move(committed)),
         package_queries_(committed_->connection()),
+        walls_(committed_->connection()),
         list_(committed_->connection()),
         overview_(committed_->connection()),
         builds_(builds),
@@ -98,13 +101,15 @@ class FarmReader {
   absl::StatusOr<std::vector<std::string>> Waits(int64_t build);
   // As it was submitted.
   absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
-  // Builds that the filter finds, newest first, as overview::KeepHeadline leaves them; ids below `before` (0:
-  // from the newest). A build that runs has lasted until `now_ns`.
-  absl::StatusOr<storage::BuildList::Page> List(const filter::Filter& filter, int64_t before, int limit,
-                                                int64_t now_ns);
+  // Builds that scope and filter find, newest first, as overview::KeepHeadline leaves them; ids below
+  // `before` (0: from the newest). A build that runs has lasted until `now_ns`.
+  absl::StatusOr<storage::BuildList::Page> List(const core::Scope& scope, const filter::Filter& filter,
+                                                int64_t before, int limit, int64_t now_ns);
   absl::StatusOr<std::vector<LocatedPackage>> Packages(int64_t build);
   // Against the last build of its recipe that had succeeded, per platform, when it was submitted.
   absl::StatusOr<PackageComparison> ComparePackages(int64_t build);
+  // Who may know of which builds and executions. Everything else here tells all.
+  storage::BuildWalls& walls() { return walls_; }
   // Over all builds.
   storage::PackageQueries& package_queries() { return package_queries_; }
   // The wall and trends.
@@ -131,8 +136,10 @@ class FarmReader {
   std::vector<LoopTimes> LoopEvents() const { return loop_.watch().Read(); }
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }
-  // The names of those of the tasks that there are, for display.
-  absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames(std::vector<core::TaskId> tasks);
+  // The names of those of the tasks that there are, for display. Of one for builds that the scope does not
+  // see it says that alone.
+  absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames(const core::Scope& scope,
+                                                                std::vector<core::TaskId> tasks);
   // Events of a build from number `from` on.
   absl::StatusOr<std::vector<v1::BuildEvent>> Events(int64_t build, int64_t from, int limit) {
     return committed_->Events(build, from, limit);
@@ -159,6 +166,7 @@ class FarmReader {
   storage::RecordStore& records_;
   const std::unique_ptr<storage::RecordStore> committed_;
   storage::PackageQueries package_queries_;
+  storage::BuildWalls walls_;
   storage::BuildList list_;
   storage::OverviewRecords overview_;
   const RunningBuilds& builds_;

@@ -61,8 +61,9 @@ bool IsOfCell(const v1::CellView& cell, uint32_t stage) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<EvidencePiece>> BuildEvidence::Collect(int64_t build) {
-  ASSIGN_OR_RETURN(Facts facts, Load(build));
+absl::StatusOr<std::vector<EvidencePiece>> BuildEvidence::Collect(const core::Scope& scope, int64_t build) {
+  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().Find(scope, build));
+  ASSIGN_OR_RETURN(Facts facts, Load(seen));
   for (const v1::CellView& cell : facts.view.cells()) {
     if (HasEvidence(cell)) RETURN_IF_ERROR(AddCell(facts, cell));
   }

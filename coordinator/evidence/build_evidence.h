@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "common/attest/verdict_statement.h"
 #include "common/keys/ed25519.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/farm_reader.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/statement_records.h"
@@ -48,8 +49,9 @@ class BuildEvidence {
         key_(std::move(key)) {}
 
   // Of a build (0: the latest) that has ended: for each platform that has an image. The same record gives the
-  // same bytes. NOT_FOUND: there is no such build; FAILED_PRECONDITION: it has not ended, or has no image.
-  absl::StatusOr<std::vector<EvidencePiece>> Collect(int64_t build);
+  // same bytes. NOT_FOUND: the scope sees no such build; FAILED_PRECONDITION: it has not ended, or has no
+  // image.
+  absl::StatusOr<std::vector<EvidencePiece>> Collect(const core::Scope& scope, int64_t build);
 
  private:
   // Everything known of the build while its pieces are made.

@@ -15,6 +15,7 @@
 #include "common/wheels/project_files.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/forecast/plan_forecast.h"
 #include "coordinator/wheels/toolchain.h"
 #include "coordinator/wheels/wheel_command.h"
@@ -212,7 +213,7 @@ class AheadForecast::Answering {
     compilation.set_source_file(package.file_name());
     ToProto(source, compilation.mutable_source());
     *compilation.mutable_run() = CompileRun(compile);
-    compilation.set_key(KeyOf(compilation, install.python(), toolchain));
+    compilation.set_key(core::InProject(question_.project, KeyOf(compilation, install.python(), toolchain)));
     answer_.ask_again = answer_.ask_again || package.dependencies_unknown();
     if (question_.use_kept) {
       ASSIGN_OR_RETURN(auto kept, Kept(compilation.key(), package, install));

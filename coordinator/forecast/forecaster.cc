@@ -10,6 +10,7 @@
 #include "common/predict/matrix/comparison.h"
 #include "common/predict/matrix/prediction.h"
 #include "common/words/platform.h"
+#include "coordinator/engine/planning/cache_domain.h"
 #include "coordinator/forecast/past_compiles.h"
 #include "coordinator/forecast/plan_forecast.h"
 
@@ -38,8 +39,9 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
     PlanningCalls planning;
     planning.stop = calls.stop;
     planning.effort = &effort;
-    const auto plan = PlanBuild(one, build_platform_, planning_parts_, planning);
+    absl::StatusOr<v1::BuildPlan> plan = PlanBuild(one, build_platform_, planning_parts_, planning);
     if (absl::IsCancelled(plan.status())) return plan.status();
+    if (plan.ok()) SetCacheDomain(submission.project(), &*plan);
     if (!plan.ok()) {
       if (failed.ok()) failed = plan.status();
       v1::PlatformPrediction* nothing = forecast.mutable_prediction()->add_platforms();
@@ -56,7 +58,7 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
   if (planned == 0 && absl::IsInvalidArgument(failed)) return failed;
   for (const std::string& note : forecasts.Notes()) forecast.add_notes(note);
   RETURN_IF_ERROR(AddCached(*forecast.mutable_prediction()));
-  RETURN_IF_ERROR(Finish(forecast));
+  RETURN_IF_ERROR(Finish(calls.scope, forecast));
   return forecast;
 }
 
@@ -82,7 +84,8 @@ absl::Status Forecaster::AddCached(v1::Prediction& prediction) {
 }
 
 absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {
-  ASSIGN_OR_RETURN(const v1::BuildView view, reader_.Get(build));
+  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().Find(calls.scope, build));
+  ASSIGN_OR_RETURN(const v1::BuildView view, reader_.Get(seen));
   ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(view.id()));
   PlanForecast forecasts({{cache_, layers_, planning_parts_.blobs}, indexes_},
                          {.since = view.created_at(),
@@ -97,7 +100,7 @@ absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const For
   }
   for (const std::string& note : forecasts.Notes()) forecast.add_notes(note);
   RETURN_IF_ERROR(AddObserved(view, forecast));
-  RETURN_IF_ERROR(Finish(forecast));
+  RETURN_IF_ERROR(Finish(calls.scope, forecast));
   return forecast;
 }
 
@@ -129,9 +132,9 @@ absl::Status Forecaster::AddObserved(const v1::BuildView& view, v1::Forecast& fo
   return absl::OkStatus();
 }
 
-absl::Status Forecaster::Finish(v1::Forecast& forecast) {
+absl::Status Forecaster::Finish(const core::Scope& scope, v1::Forecast& forecast) {
   *forecast.mutable_matrix() = predict::MatrixOf(forecast.prediction());
-  PastCompiles past(*committed_);
+  PastCompiles past(*committed_, scope);
   std::set<std::pair<std::string, std::string>> asked;
   for (const v1::PlatformPrediction& platform : forecast.prediction().platforms()) {
     for (const v1::PredictedStep& step : platform.steps()) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/farm_reader.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/engine/step_cache.h"
@@ -25,6 +26,8 @@ struct ForecastCalls {
   std::function<void(const std::string& what)> on_progress;
   // Ends it with CANCELLED.
   std::stop_token stop;
+  // Whose past is told.
+  core::Scope scope = core::Scope::OfFarm();
 };
 
 // Thread safe. What it is given outlives it. It holds up nothing of the farm's: it reads the record over a
@@ -46,8 +49,8 @@ class Forecaster {
   // that its bases lack, and whatever else concerns one of them, is told in the forecast.
   absl::StatusOr<v1::Forecast> Predict(const v1::BuildSubmission& submission, const ForecastCalls& calls);
 
-  // Of a build that has been planned: its plan, with the package indexes as they were then. NOT_FOUND: there
-  // is no such build, or it has no plan.
+  // Of a build that has been planned: its plan, with the package indexes as they were then. NOT_FOUND: the
+  // scope sees no such build, or it has no plan.
   absl::StatusOr<v1::Forecast> PredictAgainst(int64_t build, const ForecastCalls& calls);
 
  private:
@@ -55,7 +58,7 @@ class Forecaster {
   absl::Status AddCached(v1::Prediction& prediction);
   absl::Status AddObserved(const v1::BuildView& view, v1::Forecast& forecast);
   // How long sources among the packages took to compile here, and the matrix.
-  absl::Status Finish(v1::Forecast& forecast);
+  absl::Status Finish(const core::Scope& scope, v1::Forecast& forecast);
 
   const PlanningParts planning_parts_;
   FarmReader& reader_;

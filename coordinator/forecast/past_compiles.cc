@@ -32,7 +32,8 @@ absl::StatusOr<std::string> PastCompiles::PlatformOf(int64_t build, uint32_t sta
 absl::StatusOr<std::vector<v1::PastCompile>> PastCompiles::Find(const std::string& name,
                                                                 const std::string& version) {
   storage::CompileRecords compiles(records_.connection());
-  ASSIGN_OR_RETURN(const std::vector<storage::CompileRow> rows, compiles.Latest(name, version, kMostRows));
+  ASSIGN_OR_RETURN(const std::vector<storage::CompileRow> rows,
+                   compiles.Latest(scope_, name, version, kMostRows));
   std::vector<v1::PastCompile> past;
   std::set<std::pair<std::string, bool>> told;
   for (const storage::CompileRow& row : rows) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/predict.pb.h"
@@ -16,10 +17,10 @@ namespace crossmill::coordinator {
 // Used by one thread. The record outlives it.
 class PastCompiles {
  public:
-  explicit PastCompiles(storage::RecordStore& records) : records_(records) {}
+  PastCompiles(storage::RecordStore& records, const core::Scope& scope) : records_(records), scope_(scope) {}
 
-  // For each platform on which this version was compiled lately: the last time natively, and the last time
-  // under emulation.
+  // For each platform on which this version was compiled lately, in a build that the scope sees: the last
+  // time natively, and the last time under emulation.
   absl::StatusOr<std::vector<v1::PastCompile>> Find(const std::string& name, const std::string& version);
 
  private:
@@ -27,6 +28,7 @@ class PastCompiles {
   absl::StatusOr<std::string> PlatformOf(int64_t build, uint32_t stage);
 
   storage::RecordStore& records_;
+  const core::Scope scope_;
   // Platforms of the stages, by build.
   std::map<int64_t, std::vector<std::string>> platforms_;
 };

@@ -32,8 +32,8 @@ struct ImageRecord {
   int64_t size_bytes = 0;
   // Unix time in nanoseconds.
   int64_t created_at = 0;
-  // Whose the name is: of a token, "" for the operator and for what a registry gave. Nothing: from before
-  // this was recorded.
+  // Whose the name is: of a token (core::ClientOf), "" for the operator and for what a registry gave.
+  // Nothing: from before this was recorded.
   std::optional<std::string> owner = {};
 };
 

@@ -5,7 +5,7 @@
 namespace crossmill::coordinator {
 
 absl::Status CheckMayName(const core::Author& author, const ImageRecord& image) {
-  if (author.operates || !image.owner || *image.owner == author.owner) return absl::OkStatus();
+  if (author.operates || !image.owner || *image.owner == core::ClientOf(author)) return absl::OkStatus();
   const std::string whose = image.owner->empty()
                                 ? image.origin == "registry" ? "what a registry gave" : "the operator's"
                                 : fmt::format("that of '{}'", *image.owner);
@@ -15,7 +15,7 @@ absl::Status CheckMayName(const core::Author& author, const ImageRecord& image) 
 
 std::optional<std::string> OwnerAfter(const core::Author& author, const std::optional<ImageRecord>& known) {
   if (author.operates && known && known->owner) return known->owner;
-  return author.owner;
+  return core::ClientOf(author);
 }
 
 }  // namespace crossmill::coordinator

@@ -6,6 +6,7 @@
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/recipe_identity.h"
+#include "coordinator/core/standing/scope.h"
 
 namespace crossmill::overview {
 namespace {
@@ -165,7 +166,8 @@ std::string RowKeyOf(const v1::BuildSubmission& submission) {
   const core::RecipeIdentity identity = core::IdentifyRecipe(submission);
   if (!identity.recipe.empty()) return identity.recipe;
   const v1::Recipe& recipe = submission.recipe();
-  return identity.label + (recipe.target().empty() ? "" : ", target " + recipe.target());
+  return core::InProject(submission.project(),
+                         identity.label + (recipe.target().empty() ? "" : ", target " + recipe.target()));
 }
 
 void AddToRow(const v1::BuildSubmission& submission, const v1::BuildView& view, v1::WallRow* row) {

@@ -1,6 +1,7 @@
 #include "coordinator/people/people.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -134,8 +135,12 @@ absl::Status People::RemoveProject(const std::string& name) {
   if (limit_) limit_(gone);
   MutexLock lock(mutex_);
   projects_.erase(name);
-  std::erase_if(by_hash_, [&](const auto& entry) { return tokens_[entry.second].project() == name; });
-  std::erase_if(tokens_, [&](const auto& entry) { return entry.second.project() == name; });
+  std::set<int64_t> forgotten;
+  for (const auto& [id, token] : tokens_) {
+    if (token.project() == name) forgotten.insert(id);
+  }
+  std::erase_if(by_hash_, [&](const auto& entry) { return forgotten.contains(entry.second); });
+  std::erase_if(tokens_, [&](const auto& entry) { return forgotten.contains(entry.first); });
   return absl::OkStatus();
 }
 

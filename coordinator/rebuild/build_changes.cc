@@ -191,8 +191,12 @@ std::vector<v1::DockerfileLine> DiffLines(std::string_view before, std::string_v
   const size_t rows = old_lines.size();
   const size_t columns = new_lines.size();
   std::vector<v1::DockerfileLine> lines;
-  const auto gone = [&](size_t i) { lines.push_back(Line(begin + i + 1, 0, old_lines[i])); };
-  const auto added = [&](size_t j) { lines.push_back(Line(0, begin + j + 1, new_lines[j])); };
+  const auto gone = [&, begin = begin, &old_lines = old_lines](size_t i) {
+    lines.push_back(Line(begin + i + 1, 0, old_lines[i]));
+  };
+  const auto added = [&, begin = begin, &new_lines = new_lines](size_t j) {
+    lines.push_back(Line(0, begin + j + 1, new_lines[j]));
+  };
   if (rows * columns > kMostPairs) {
     for (size_t i = 0; i < rows; ++i) gone(i);
     for (size_t j = 0; j < columns; ++j) added(j);

@@ -34,6 +34,8 @@ absl::StatusOr<v1::BuildSubmission> MakeRebuild(const v1::BuildSubmission& recor
   if (wish.hosts > kMostHosts)
     return absl::InvalidArgumentError(fmt::format("--hosts {} is more than {}", wish.hosts, kMostHosts));
   v1::BuildSubmission submission = recorded;
+  // That pipeline's trace has ended.
+  submission.clear_traceparent();
   submission.mutable_rebuild()->set_build(view.id());
   submission.mutable_rebuild()->set_index_digest(view.index_digest());
   v1::BuildOptions& options = *submission.mutable_options();

@@ -15,7 +15,7 @@ struct RebuildWish {
   bool allow_same_host = false;
   // nullopt: as the recorded build.
   std::optional<v1::Vary> vary;
-  // BuildSubmission.owner of the rebuild.
+  // BuildSubmission.owner of the rebuild. Its project is the recorded one's.
   std::string owner;
 };
 

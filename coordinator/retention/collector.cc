@@ -107,13 +107,6 @@ absl::Status Collector::Scan() {
   return absl::OkStatus();
 }
 
-void Collector::SaveAllUses() {
-  for (int shard = 0; shard < BlobUses::kShards; ++shard) {
-    SaveUses(blobs_.folder(), shard, blobs_.uses());
-    if (!pacer_.Breathe().ok()) return;
-  }
-}
-
 absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool hurried) {
   pacer_.Begin(hurried);
   SweepReport report;
@@ -258,7 +251,6 @@ absl::StatusOr<std::vector<AgedSum>> Collector::AgeRows(absl::Time now) {
 }
 
 void Collector::LookAround(bool hurried) {
-  SaveAllUses();
   if (options_.bucket != nullptr) return LookAtBucket(hurried);
   const absl::Time now = clock_.Now();
   if (Excess() == 0) return room_.SetOverBudget("");
@@ -331,7 +323,6 @@ void Collector::Run(const std::stop_token& stop) {
     if (orders_.empty() && !woken_ && !grown_ && !stop.stop_requested())
       changed_.WaitFor(mutex_, absl::ToChronoNanoseconds(options_.interval));
   }
-  SaveAllUses();
 }
 
 absl::StatusOr<SweepReport> Collector::Sweep(const SweepRequest& request, const std::stop_token& stop) {

@@ -149,7 +149,6 @@ class Collector {
 
   void Run(const std::stop_token& stop);
   absl::Status Scan();
-  void SaveAllUses();
   // What has to go: beyond the budget, and what the disk lacks above its floor.
   int64_t Excess() const;
   absl::StatusOr<SweepReport> Collect(const SweepRequest& request, bool hurried);

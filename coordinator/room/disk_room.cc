@@ -127,6 +127,7 @@ void DiskRoom::Wrote(int64_t bytes) {
 }
 
 void DiskRoom::Look() {
+  MutexLock looking(looking_);
   DiskSpace space = Measured(options_);
   MutexLock lock(mutex_);
   if (!reserve_->held()) {

@@ -94,6 +94,8 @@ class DiskRoom {
   std::atomic<RoomLevel> level_ = RoomLevel::kEnough;
   std::atomic<int64_t> refusals_ = 0;
   std::atomic<int64_t> unseen_bytes_ = 0;
+  // Of whoever looks, before mutex_: what was measured earlier never replaces what was measured later.
+  Mutex looking_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable Mutex mutex_;
   CondVar changed_;
   uint64_t least_space_ ABSL_GUARDED_BY(mutex_) = 0;

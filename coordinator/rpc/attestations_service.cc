@@ -4,15 +4,16 @@
 #include <vector>
 
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator {
 
 grpc::Status AttestationsService::ListStatements(grpc::ServerContext* context,
                                                  const v1::ListStatementsRequest* request,
                                                  grpc::ServerWriter<v1::EvidenceFile>* writer) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto pieces = evidence_.Collect(request->build_id());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  auto pieces = evidence_.Collect(ScopeOf(*roles), request->build_id());
   if (!pieces.ok()) return rpc::ToGrpc(pieces.status());
   for (EvidencePiece& piece : *pieces) {
     v1::EvidenceFile file;

@@ -32,7 +32,7 @@ struct Roles {
   std::string name = {};
   // Which workers its holder may be (peers/worker_names.h); at the socket, any.
   std::vector<std::string> worker_names = {};
-  // Whose the builds are that it submits. Everybody sees those of all projects.
+  // Whose the builds are that it submits, and that it sees unless it operates (peers/ownership.h, ScopeOf).
   std::string project = std::string(core::kDefaultProject);
   // Repositories that it may push to, with stars; nothing: all that its registry lets it.
   std::optional<std::vector<std::string>> pushes = {};

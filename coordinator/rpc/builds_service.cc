@@ -10,6 +10,7 @@
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/rpc/peers/own_builds.h"
 #include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 #include "coordinator/rpc/streams/read_log_call.h"
@@ -106,9 +107,14 @@ absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecre
 
 }  // namespace
 
-absl::Status BuildsService::CheckOwnerOf(const Roles& roles, int64_t build) {
-  ASSIGN_OR_RETURN(const v1::BuildView view, engine_.reader().Get(build));
-  return CheckOwner(roles, view.owner(), fmt::format("build {}", view.id()));
+absl::StatusOr<int64_t> BuildsService::AdmitReader(const grpc::ServerContextBase& context, int64_t build) {
+  ASSIGN_OR_RETURN(const Roles roles, authenticator_.Admit(context, v1::ACCESS_READ));
+  return engine_.reader().walls().Find(ScopeOf(roles), build);
+}
+
+absl::Status BuildsService::AdmitConsole(const grpc::ServerContextBase& context, int64_t execution) {
+  ASSIGN_OR_RETURN(const Roles roles, authenticator_.Admit(context, v1::ACCESS_READ));
+  return engine_.reader().walls().CheckExecution(ScopeOf(roles), execution);
 }
 
 grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
@@ -137,10 +143,14 @@ grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::R
   auto* wiped = const_cast<v1::RetryBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
   const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
-  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
-  auto submission = engine_.reader().Submission(request->build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request->build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
+  auto submission = engine_.reader().Submission(*own);
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
-  SetAuthor(AuthorOf(*roles), &*submission);
+  // Whoever retries it, it stays in its project: an operator's retry is not everybody's.
+  core::Author author = AuthorOf(*roles);
+  author.project = core::ProjectOf(*submission);
+  SetAuthor(author, &*submission);
   if (const absl::Status offered = CheckOffers(*submission, secrets); !offered.ok())
     return rpc::ToGrpc(offered);
   const StopWhenCancelled cancelled(context);
@@ -154,7 +164,7 @@ grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::R
 
 grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
                                          v1::ListLogLinesResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
+  const absl::Status allowed = AdmitConsole(*context, request->execution());
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   // Asked before reading: what was written before the end is then read.
   const auto running = engine_.reader().IsRunning(request->execution());
@@ -170,21 +180,23 @@ grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1:
 
 grpc::ServerWriteReactor<v1::WatchBuildResponse>* BuildsService::WatchBuild(
     grpc::CallbackServerContext* context, const v1::WatchBuildRequest* request) {
-  return std::make_shared<WatchBuildCall>(pool_, engine_, *request)
-      ->Start(authenticator_.Require(*context, v1::ACCESS_READ));
+  const absl::StatusOr<int64_t> build = AdmitReader(*context, request->build_id());
+  v1::WatchBuildRequest seen = *request;
+  if (build.ok()) seen.set_build_id(*build);
+  return std::make_shared<WatchBuildCall>(pool_, engine_, seen)->Start(build.status());
 }
 
 grpc::ServerWriteReactor<v1::ReadLogResponse>* BuildsService::ReadLog(grpc::CallbackServerContext* context,
                                                                       const v1::ReadLogRequest* request) {
   return std::make_shared<ReadLogCall>(pool_, engine_, logs_, *request)
-      ->Start(authenticator_.Require(*context, v1::ACCESS_READ));
+      ->Start(AdmitConsole(*context, request->execution()));
 }
 
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                                      v1::BuildView* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto view = engine_.reader().Get(request->build_id());
+  const absl::StatusOr<int64_t> build = AdmitReader(*context, request->build_id());
+  if (!build.ok()) return rpc::ToGrpc(build.status());
+  auto view = engine_.reader().Get(*build);
   if (!view.ok()) return rpc::ToGrpc(view.status());
   *response = *std::move(view);
   if (!IsFinished(response->status())) {
@@ -197,8 +209,8 @@ grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::Get
 
 grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
                                        v1::ListBuildsResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   const int size = request->page_size() <= 0 ? kDefaultPage : std::min(request->page_size(), kMaxPage);
   int64_t before = 0;
   const std::string& token = request->page_token();
@@ -210,7 +222,7 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
   const int64_t now = UnixNanos(clock_.Now());
   const auto filter = filter::ParseFilter(request->filter(), now);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
-  auto page = engine_.reader().List(*filter, before, size, now);
+  auto page = engine_.reader().List(ScopeOf(*roles), *filter, before, size, now);
   if (!page.ok()) return rpc::ToGrpc(page.status());
   for (v1::BuildView& view : page->builds) *response->add_builds() = std::move(view);
   if (page->next > 0) response->set_next_page_token(std::to_string(page->next));
@@ -221,17 +233,18 @@ grpc::Status BuildsService::CancelBuild(grpc::ServerContext* context, const v1::
                                         v1::CancelBuildResponse*) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request->build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
   return rpc::ToGrpc(engine_.Cancel(request->build_id(), request->timed_out()));
 }
 
 grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
                                         v1::ListFetchesResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<int64_t> build = AdmitReader(*context, request->build_id());
+  if (!build.ok()) return rpc::ToGrpc(build.status());
   const auto from = ParseFetchPosition(request->page_token());
   if (!from.ok()) return rpc::ToGrpc(from.status());
-  const auto steps = engine_.reader().Steps(request->build_id());
+  const auto steps = engine_.reader().Steps(*build);
   if (!steps.ok()) return rpc::ToGrpc(steps.status());
   absl::Status status;
   if (request->page_token().empty()) status = AddFetchHosts(engine_.reader(), *steps, response);
@@ -241,11 +254,14 @@ grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::
 
 grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
                                          v1::ListPackagesResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const core::Scope scope = ScopeOf(*roles);
   FarmReader& reader = engine_.reader();
+  const absl::StatusOr<int64_t> build = reader.walls().Find(scope, request->build_id());
+  if (!build.ok()) return rpc::ToGrpc(build.status());
   // Both parts of the answer are of one build, also when a newer one comes meanwhile.
-  const auto view = reader.Get(request->build_id());
+  const auto view = reader.Get(*build);
   if (!view.ok()) return rpc::ToGrpc(view.status());
   auto packages = reader.Packages(view->id());
   if (!packages.ok()) return rpc::ToGrpc(packages.status());
@@ -256,7 +272,8 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     row.set_stage_name(std::move(package.stage_name));
     row.set_step_number(package.step_number);
     row.set_execution(package.execution);
-    auto other = reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()));
+    auto other =
+        reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()), scope);
     if (!other.ok()) return rpc::ToGrpc(other.status());
     if (*other) *row.mutable_other_way() = **std::move(other);
     if (package.outcome.remedy_lines_size() > 0)
@@ -273,9 +290,9 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
 grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
                                           const v1::GetSubmissionRequest* request,
                                           v1::BuildSubmission* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto submission = engine_.reader().Submission(request->build_id());
+  const absl::StatusOr<int64_t> build = AdmitReader(*context, request->build_id());
+  if (!build.ok()) return rpc::ToGrpc(build.status());
+  auto submission = engine_.reader().Submission(*build);
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
   *response = *std::move(submission);
   return grpc::Status::OK;
@@ -289,7 +306,8 @@ grpc::Status BuildsService::Attach(grpc::ServerContext* context,
   if (!stream->Read(&request)) return grpc::Status::OK;
   const AtScopeEnd wipe([&request] { WipeValues(request.mutable_secrets()); });
   const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
-  if (const absl::Status own = CheckOwnerOf(*roles, request.build_id()); !own.ok()) return rpc::ToGrpc(own);
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request.build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
   const auto client = engine_.Attach(
       request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
   if (!client.ok()) return rpc::ToGrpc(client.status());

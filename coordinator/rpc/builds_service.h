@@ -43,8 +43,10 @@ class BuildsService final : public v1::Builds::WithCallbackMethod_WatchBuild<
                       grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) override;
 
  private:
-  // Whether a caller that was admitted may change the build.
-  absl::Status CheckOwnerOf(const Roles& roles, int64_t build);
+  // The build (0: the latest) that a caller may read. NOT_FOUND: it sees none.
+  absl::StatusOr<int64_t> AdmitReader(const grpc::ServerContextBase& context, int64_t build);
+  // Whoever may read the console of the execution. NOT_FOUND: it sees none.
+  absl::Status AdmitConsole(const grpc::ServerContextBase& context, int64_t execution);
 
   Engine& engine_;
   storage::LogStore& logs_;

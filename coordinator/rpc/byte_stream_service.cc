@@ -20,7 +20,7 @@ using google::bytestream::ReadRequest;
 using google::bytestream::ReadResponse;
 using google::bytestream::WriteRequest;
 using google::bytestream::WriteResponse;
-using rpc::BlobName;
+using rpc::ResourceName;
 using rpc::ToGrpc;
 
 constexpr size_t kPiece = 512 << 10;
@@ -53,7 +53,7 @@ absl::Status Send(grpc::ServerWriter<ReadResponse>& writer, ReadResponse& messag
 
 absl::Status ReadBlob(BlobStore& blobs, const ReadRequest& request,
                       grpc::ServerWriter<ReadResponse>& writer) {
-  ASSIGN_OR_RETURN(const BlobName name, rpc::ParseReadName(request.resource_name()));
+  ASSIGN_OR_RETURN(const ResourceName name, rpc::ParseReadName(request.resource_name()));
   const int64_t offset = request.read_offset();
   if (offset < 0 || offset > name.digest.size) {
     return absl::OutOfRangeError(fmt::format("offset {} in a blob of {} bytes", offset, name.digest.size));
@@ -112,7 +112,7 @@ struct ByteStreamService::Incoming {
   }
 };
 
-absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, Incoming& incoming,
+absl::StatusOr<bool> ByteStreamService::Receive(const ResourceName& name, Incoming& incoming,
                                                 UploadSessions::Upload& upload) {
   const WriteRequest& message = incoming.message;
   while (true) {
@@ -135,7 +135,7 @@ absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, Incoming& 
   }
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Incoming& incoming) {
+absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const ResourceName& name, Incoming& incoming) {
   const UploadSessions::Key& key = incoming.key;
   ASSIGN_OR_RETURN(std::optional<UploadSessions::Upload> upload, sessions_.Take(key, kTakeOver));
   if (!upload.has_value() || upload->writer == nullptr || incoming.message.write_offset() == 0) {
@@ -162,7 +162,7 @@ absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Incomi
   return upload->committed;
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Incoming& incoming) {
+absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const ResourceName& name, Incoming& incoming) {
   ASSIGN_OR_RETURN(auto writer, incoming.blobs.Create(name.digest));
   rpc::ZstdDecompressor decompressor(name.digest.size);
   const rpc::ByteSink write = [&](std::string_view bytes) { return writer->Write(bytes); };
@@ -189,9 +189,10 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Incom
 grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* reader, WriteResponse* response) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_CONTENT);
   if (!roles.ok()) return ToGrpc(roles.status());
-  absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(OwnerOf(*roles), context);
+  absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(core::ClientOf(AuthorOf(*roles)), context);
   if (!stream.ok()) return ToGrpc(stream.status());
-  Incoming incoming{roles->worker ? blobs_ : of_clients_, {OwnerOf(*roles), ""}, *reader, *stream};
+  Incoming incoming{
+      roles->worker ? blobs_ : of_clients_, {core::ClientOf(AuthorOf(*roles)), ""}, *reader, *stream};
   if (!incoming.Next()) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
   incoming.key.second = incoming.message.resource_name();
   const auto name = rpc::ParseWriteName(incoming.message.resource_name());
@@ -237,7 +238,7 @@ grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
   } else {
     // An unknown upload has 0 bytes: the client begins, which is right in every case.
     response->set_committed_size(
-        sessions_.Committed({OwnerOf(*roles), request->resource_name()}).value_or(0));
+        sessions_.Committed({core::ClientOf(AuthorOf(*roles)), request->resource_name()}).value_or(0));
   }
   return grpc::Status::OK;
 }

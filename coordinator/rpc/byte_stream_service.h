@@ -1,5 +1,5 @@
 // google.bytestream.ByteStream over a BlobStore: large blobs in both directions, raw or as zstd, with
-// resumable raw uploads. Resource names: common/rpc/blob_names.h.
+// resumable raw uploads. Resource names: common/rpc/resource_names.h.
 #pragma once
 
 #include <stop_token>
@@ -7,7 +7,7 @@
 
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/upload_sessions.h"
 #include "google/bytestream/bytestream_service.grpc.pb.h"
@@ -46,10 +46,11 @@ class ByteStreamService final : public google::bytestream::ByteStream::Service {
   // One call of Write.
   struct Incoming;
 
-  absl::StatusOr<int64_t> WriteRaw(const rpc::BlobName& name, Incoming& incoming);
-  absl::StatusOr<int64_t> WriteZstd(const rpc::BlobName& name, Incoming& incoming);
+  absl::StatusOr<int64_t> WriteRaw(const rpc::ResourceName& name, Incoming& incoming);
+  absl::StatusOr<int64_t> WriteZstd(const rpc::ResourceName& name, Incoming& incoming);
   // Appends the stream's messages to the upload. True when the client said that it was finished.
-  absl::StatusOr<bool> Receive(const rpc::BlobName& name, Incoming& incoming, UploadSessions::Upload& upload);
+  absl::StatusOr<bool> Receive(const rpc::ResourceName& name, Incoming& incoming,
+                               UploadSessions::Upload& upload);
   void SweepNowAndThen(const std::stop_token& stop);
 
   BlobStore& blobs_;

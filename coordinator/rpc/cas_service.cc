@@ -7,7 +7,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "common/rpc/status_proto.h"
 #include "common/rpc/zstd_stream.h"
 

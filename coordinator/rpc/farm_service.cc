@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/peers/worker_names.h"
 
 namespace crossmill::coordinator {
@@ -40,14 +41,14 @@ void CopyBucket(const BucketStatus& from, v1::BucketState* to) {
 
 grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest*,
                                       v1::ListWorkersResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   const std::vector<core::WorkerStatus> workers = engine_.reader().Workers();
   std::vector<core::TaskId> tasks;
   for (const core::WorkerStatus& worker : workers) {
     for (const auto& [lease, task] : worker.leases) tasks.push_back(task);
   }
-  const auto names = engine_.reader().TaskNames(std::move(tasks));
+  const auto names = engine_.reader().TaskNames(ScopeOf(*roles), std::move(tasks));
   if (!names.ok()) return rpc::ToGrpc(names.status());
   const auto outvoted = engine_.reader().Outvoted();
   if (!outvoted.ok()) return rpc::ToGrpc(outvoted.status());

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/evidence/evidence_artifacts.h"
 #include "coordinator/rpc/peers/ownership.h"
@@ -127,7 +127,8 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
   return grpc::Status::OK;
 }
 
-absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::string& name) {
+absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const core::Scope& scope,
+                                                                     const std::string& name) {
   if (evidence_ == nullptr) return absl::FailedPreconditionError("this coordinator makes no evidence");
   ASSIGN_OR_RETURN(const ImageRecord image, images_.Get(name));
   const int64_t build = BuildOf(image.origin);
@@ -136,7 +137,7 @@ absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::
         fmt::format("{} was not built by this farm (it is from: {}), which can say nothing about it", name,
                     image.origin));
   }
-  return evidence_->Collect(build);
+  return evidence_->Collect(scope, build);
 }
 
 grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
@@ -162,7 +163,7 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
   const ClientCredentials credentials = CredentialsOf(request->credentials());
   // First: an image without evidence is not pushed where evidence was asked for.
   absl::StatusOr<std::vector<EvidencePiece>> pieces;
-  if (request->attest()) pieces = EvidenceOf(request->name());
+  if (request->attest()) pieces = EvidenceOf(ScopeOf(*roles), request->name());
   if (request->attest() && !pieces.ok()) return ToGrpc(pieces.status());
   const auto pushed = images_.Push(request->name(), request->reference(), options, credentials);
   if (!pushed.ok()) return ToGrpc(pushed.status());

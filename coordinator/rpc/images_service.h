@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/evidence/build_evidence.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/rpc/authenticator.h"
@@ -37,7 +38,7 @@ class ImagesService final : public v1::Images::Service {
                               v1::ReadStatementsResponse* response) override;
 
  private:
-  absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const std::string& name);
+  absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const core::Scope& scope, const std::string& name);
 
   ImageStore& images_;
   const Authenticator& authenticator_;

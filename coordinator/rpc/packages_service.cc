@@ -10,6 +10,7 @@
 #include "common/python/version.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -18,10 +19,10 @@ constexpr int kDefaultRows = 50;
 constexpr int kMostRows = 10'000;
 
 template <typename Request>
-absl::StatusOr<storage::PackageFilter> FilterOf(const Request& request) {
+absl::StatusOr<storage::PackageFilter> FilterOf(const core::Scope& scope, const Request& request) {
   if (request.limit() < 0) return absl::InvalidArgumentError("limit is negative");
   if (request.since() < 0) return absl::InvalidArgumentError("since is negative");
-  storage::PackageFilter filter;
+  storage::PackageFilter filter{.scope = scope};
   if (request.has_platform()) filter.platform = FormatPlatform(request.platform());
   filter.since = request.since();
   filter.limit = request.limit() == 0 ? kDefaultRows : std::min(request.limit(), kMostRows);
@@ -52,9 +53,9 @@ absl::StatusOr<python::Requirement> ParseUse(const std::string& text) {
 grpc::Status PackagesService::ListHistory(grpc::ServerContext* context,
                                           const v1::PackageHistoryRequest* request,
                                           v1::PackageHistoryResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto filter = FilterOf(*request);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const auto filter = FilterOf(ScopeOf(*roles), *request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
   if (!python::IsName(request->name())) {
     return rpc::ToGrpc(
@@ -69,9 +70,9 @@ grpc::Status PackagesService::ListHistory(grpc::ServerContext* context,
 grpc::Status PackagesService::ListCompiled(grpc::ServerContext* context,
                                            const v1::CompiledPackagesRequest* request,
                                            v1::CompiledPackagesResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto filter = FilterOf(*request);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const auto filter = FilterOf(ScopeOf(*roles), *request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
   if (!v1::CompiledPackagesRequest::Order_IsValid(request->order())) {
     return rpc::ToGrpc(absl::InvalidArgumentError("order is none that this coordinator knows"));
@@ -84,9 +85,9 @@ grpc::Status PackagesService::ListCompiled(grpc::ServerContext* context,
 
 grpc::Status PackagesService::ListUses(grpc::ServerContext* context, const v1::PackageUsesRequest* request,
                                        v1::PackageUsesResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto filter = FilterOf(*request);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const auto filter = FilterOf(ScopeOf(*roles), *request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
   const auto wanted = ParseUse(request->requirement());
   if (!wanted.ok()) return rpc::ToGrpc(wanted.status());

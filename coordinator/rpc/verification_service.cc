@@ -31,7 +31,8 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
   wish.allow_same_host = request->allow_same_host();
   if (request->has_vary()) wish.vary = request->vary();
   wish.owner = OwnerOf(*roles);
-  const auto submitted = rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets);
+  const auto submitted =
+      rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets, ScopeOf(*roles));
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -41,10 +42,10 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
 grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
                                                  const v1::ReverifyBuildsRequest* request,
                                                  v1::ReverifyBuildsResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto submitted =
-      reverification_.Submit(absl::Seconds(request->older_than()), request->max(), request->dry_run());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  auto submitted = reverification_.Submit(absl::Seconds(request->older_than()), request->max(),
+                                          request->dry_run(), ScopeOf(*roles));
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   *response = *std::move(submitted);
   return grpc::Status::OK;
@@ -53,9 +54,9 @@ grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
 grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
                                               const v1::BuildHistoryRequest* request,
                                               v1::BuildHistoryResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto answer = history_.List(*request);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  auto answer = history_.List(ScopeOf(*roles), *request);
   if (!answer.ok()) return rpc::ToGrpc(answer.status());
   *response = *std::move(answer);
   return grpc::Status::OK;
@@ -64,8 +65,8 @@ grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
 grpc::Status VerificationService::CompareBuilds(grpc::ServerContext* context,
                                                 const v1::CompareBuildsRequest* request,
                                                 grpc::ServerWriter<v1::CompareBuildsResponse>* writer) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   const AtScopeEnd over([this] { --comparing_; });
   if (++comparing_ > kMostCompared) {
     return rpc::ToGrpc(absl::ResourceExhaustedError(
@@ -73,7 +74,7 @@ grpc::Status VerificationService::CompareBuilds(grpc::ServerContext* context,
   }
   const StopWhenCancelled stop(context, kLongestComparison);
   const absl::Status compared =
-      pairs_.Compare(*request, stop.token(),
+      pairs_.Compare(ScopeOf(*roles), *request, stop.token(),
                      [writer](const v1::CompareBuildsResponse& platform) { writer->Write(platform); });
   if (absl::IsCancelled(compared) && !context->IsCancelled())
     return rpc::ToGrpc(absl::DeadlineExceededError("the comparison took longer than ten minutes"));

@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/python/package_name.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -27,11 +28,11 @@ v1::FarmWheelView ViewOf(const storage::FarmWheelRow& row) {
 
 }  // namespace
 
-absl::Status WheelsService::List(const v1::ListFarmWheelsRequest& request,
+absl::Status WheelsService::List(const core::Scope& scope, const v1::ListFarmWheelsRequest& request,
                                  v1::ListFarmWheelsResponse* response) {
   const int limit = request.limit() <= 0 ? kUsualLimit : std::min(request.limit(), kMostWheels);
   ASSIGN_OR_RETURN(const std::vector<storage::FarmWheelRow> rows,
-                   wheels_.List(python::NormaliseName(request.project()), limit + 1));
+                   wheels_.List(python::NormaliseName(request.project()), limit + 1, scope));
   for (const storage::FarmWheelRow& row : rows) {
     if (response->wheels_size() < limit) {
       *response->add_wheels() = ViewOf(row);
@@ -60,9 +61,9 @@ absl::Status WheelsService::Remove(const v1::RemoveFarmWheelsRequest& request,
 grpc::Status WheelsService::ListFarmWheels(grpc::ServerContext* context,
                                            const v1::ListFarmWheelsRequest* request,
                                            v1::ListFarmWheelsResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  return rpc::ToGrpc(List(*request, response));
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  return rpc::ToGrpc(List(ScopeOf(*roles), *request, response));
 }
 
 grpc::Status WheelsService::RemoveFarmWheels(grpc::ServerContext* context,

@@ -1,6 +1,7 @@
 // The Wheels service: what the farm has compiled and offers to later builds, for clients.
 #pragma once
 
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/storage/farm_wheel_records.h"
 #include "coordinator/storage/record_store.h"
@@ -20,7 +21,8 @@ class WheelsService final : public v1::Wheels::Service {
                                 v1::RemoveFarmWheelsResponse* response) override;
 
  private:
-  absl::Status List(const v1::ListFarmWheelsRequest& request, v1::ListFarmWheelsResponse* response);
+  absl::Status List(const core::Scope& scope, const v1::ListFarmWheelsRequest& request,
+                    v1::ListFarmWheelsResponse* response);
   absl::Status Remove(const v1::RemoveFarmWheelsRequest& request, v1::RemoveFarmWheelsResponse* response);
 
   storage::RecordStore& records_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 
 namespace crossmill::storage {
@@ -25,8 +26,9 @@ class CompileRecords {
   explicit CompileRecords(Connection& connection) : connection_(connection) {}
 
   // Of a package (normalised name) that was compiled from its source and of which it is known how long it
-  // took: the latest first, at most `limit`.
-  absl::StatusOr<std::vector<CompileRow>> Latest(std::string_view name, std::string_view version, int limit);
+  // took, in a build that the scope sees: the latest first, at most `limit`.
+  absl::StatusOr<std::vector<CompileRow>> Latest(const core::Scope& scope, std::string_view name,
+                                                 std::string_view version, int limit);
 
  private:
   Connection& connection_;

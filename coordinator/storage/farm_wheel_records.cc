@@ -4,6 +4,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "coordinator/storage/people/project_sql.h"
 
 namespace crossmill::storage {
 namespace {
@@ -22,10 +23,13 @@ constexpr Sql kInsert{
 constexpr Sql kWithKey{"look up wheels that the farm compiled",
                        FARM_WHEEL_COLUMNS "WHERE key = ?1 ORDER BY id DESC"};
 constexpr Sql kFind{"look up a wheel that the farm compiled", FARM_WHEEL_COLUMNS "WHERE id = ?1"};
-constexpr Sql kListAll{"list wheels that the farm compiled",
-                       FARM_WHEEL_COLUMNS "ORDER BY project, version, platform, id DESC LIMIT ?1"};
-constexpr Sql kListProject{"list wheels of a project that the farm compiled", FARM_WHEEL_COLUMNS
-                           "WHERE project = ?2 ORDER BY version, platform, id DESC LIMIT ?1"};
+constexpr Sql kListAll{
+    "list wheels that the farm compiled",
+    FARM_WHEEL_COLUMNS "WHERE " BUILD_SEEN(
+        "farm_wheels", "?2") " ORDER BY farm_wheels.project, version, platform, id DESC LIMIT ?1"};
+constexpr Sql kListProject{"list wheels of a project that the farm compiled",
+                           FARM_WHEEL_COLUMNS "WHERE project = ?3 AND " BUILD_SEEN(
+                               "farm_wheels", "?2") " ORDER BY version, platform, id DESC LIMIT ?1"};
 constexpr Sql kRemove{"forget a wheel that the farm compiled", "DELETE FROM farm_wheels WHERE id = ?1"};
 constexpr Sql kNoteUse{"note the use of a wheel",
                        "UPDATE farm_wheels SET uses = uses + 1, used_at = ?2 WHERE id = ?1"};
@@ -101,13 +105,14 @@ absl::StatusOr<std::vector<FarmWheelRow>> FarmWheelRecords::WithKey(std::string_
   return ReadRows(*query);
 }
 
-absl::StatusOr<std::vector<FarmWheelRow>> FarmWheelRecords::List(std::string_view project, int limit) {
+absl::StatusOr<std::vector<FarmWheelRow>> FarmWheelRecords::List(std::string_view project, int limit,
+                                                                 const core::Scope& scope) {
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(project.empty() ? kListAll : kListProject));
   if (project.empty()) {
-    query->Bind(limit);
+    query->Bind(limit, scope.project());
   } else {
-    query->Bind(limit, project);
+    query->Bind(limit, scope.project(), project);
   }
   return ReadRows(*query);
 }

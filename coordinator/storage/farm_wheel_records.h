@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
@@ -40,8 +41,10 @@ class FarmWheelRecords {
   absl::StatusOr<bool> MayUse(int64_t execution);
   // Newest first.
   absl::StatusOr<std::vector<FarmWheelRow>> WithKey(std::string_view key);
-  // By project, version, platform, newest first; `project` empty: all of them.
-  absl::StatusOr<std::vector<FarmWheelRow>> List(std::string_view project, int limit);
+  // Those that builds compiled that the scope sees, by project (of Python), version, platform, newest first;
+  // `project` empty: all of them.
+  absl::StatusOr<std::vector<FarmWheelRow>> List(std::string_view project, int limit,
+                                                 const core::Scope& scope = core::Scope::OfFarm());
   // NOT_FOUND: there is none of that id.
   absl::StatusOr<FarmWheelRow> Find(int64_t id);
   absl::Status Remove(int64_t id);

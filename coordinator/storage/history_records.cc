@@ -7,13 +7,17 @@
 #include "coordinator/core/recipe_identity.h"
 #include "coordinator/storage/filling/ended_builds.h"
 #include "coordinator/storage/filling/prepared_statements.h"
+#include "coordinator/storage/people/project_sql.h"
 
 namespace crossmill::storage {
 namespace {
 
 constexpr Sql kRecipesOfName{"look up a recipe's name",
-                             "SELECT recipe FROM recipe_names WHERE name = ?1 ORDER BY recipe LIMIT ?2"};
-constexpr Sql kRecipeExists{"look up a recipe", "SELECT recipe FROM build_history WHERE recipe = ?1 LIMIT 1"};
+                             "SELECT recipe FROM recipe_names WHERE name = ?1 AND " KEY_SEEN(
+                                 "recipe", "?3") " ORDER BY recipe LIMIT ?2"};
+constexpr Sql kRecipeExists{
+    "look up a recipe",
+    "SELECT recipe FROM build_history WHERE recipe = ?1 AND " KEY_SEEN("?1", "?2") " LIMIT 1"};
 // Each by one look.
 constexpr Sql kPlatformsOfRecipe{
     "list the platforms of a recipe",
@@ -31,10 +35,10 @@ constexpr Sql kNewest{"look up the newest build of a standing",
 constexpr Sql kOldest{"look up the oldest build of a standing",
                       "SELECT build " OF_STANDING "ORDER BY build LIMIT 1"};
 constexpr Sql kCount{"count builds of a standing", "SELECT count(*) FROM (SELECT 1 " OF_STANDING "LIMIT ?6)"};
-constexpr Sql kDue{
-    "find builds to verify again",
-    "SELECT build, recipe, label, verified_at FROM reverifiable_builds INDEXED BY "
-    "reverifiable_by_time WHERE verified_at < ?1 AND attempted_at < ?2 ORDER BY verified_at LIMIT ?3"};
+constexpr Sql kDue{"find builds to verify again",
+                   "SELECT build, recipe, label, verified_at FROM reverifiable_builds INDEXED BY "
+                   "reverifiable_by_time WHERE verified_at < ?1 AND attempted_at < ?2 AND " KEY_SEEN(
+                       "recipe", "?4") " ORDER BY verified_at LIMIT ?3"};
 
 constexpr const Sql* kQuestions[] = {&kRecipesOfName, &kRecipeExists, &kHistoryRows,
                                      &kNewest,        &kOldest,       &kDue};
@@ -87,12 +91,13 @@ absl::Status WriteHistory(const v1::BuildSubmission& submission, const v1::Build
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> HistoryRecords::Recipes(const std::string& name, int limit) {
+absl::StatusOr<std::vector<std::string>> HistoryRecords::Recipes(const std::string& name, int limit,
+                                                                 const core::Scope& scope) {
   std::vector<std::string> recipes;
   RecursiveMutexLock lock(connection_.mutex());
   {
     ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kRecipesOfName));
-    query->Bind(name, limit);
+    query->Bind(name, limit, scope.project());
     while (true) {
       ASSIGN_OR_RETURN(const bool row, query->Step());
       if (!row) break;
@@ -101,7 +106,7 @@ absl::StatusOr<std::vector<std::string>> HistoryRecords::Recipes(const std::stri
   }
   if (!recipes.empty()) return recipes;
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kRecipeExists));
-  query->Bind(name);
+  query->Bind(name, scope.project());
   ASSIGN_OR_RETURN(const bool row, query->Step());
   if (row) recipes.emplace_back(query->Text(0));
   return recipes;
@@ -164,11 +169,12 @@ absl::StatusOr<int64_t> HistoryRecords::Count(const std::string& recipe, const s
 }
 
 absl::StatusOr<std::vector<v1::DueBuild>> HistoryRecords::Due(int64_t verified_before,
-                                                              int64_t attempted_before, int limit) {
+                                                              int64_t attempted_before, int limit,
+                                                              const core::Scope& scope) {
   std::vector<v1::DueBuild> due;
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kDue));
-  query->Bind(verified_before, attempted_before, limit);
+  query->Bind(verified_before, attempted_before, limit, scope.project());
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return due;

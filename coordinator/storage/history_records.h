@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/history.pb.h"
@@ -22,8 +23,9 @@ class HistoryRecords {
  public:
   explicit HistoryRecords(Connection& connection) : connection_(connection) {}
 
-  // Of a name as core::HistoryNames writes it, or of a recipe itself.
-  absl::StatusOr<std::vector<std::string>> Recipes(const std::string& name, int limit);
+  // Of a name as core::HistoryNames writes it, or of a recipe itself: those that the scope sees.
+  absl::StatusOr<std::vector<std::string>> Recipes(const std::string& name, int limit,
+                                                   const core::Scope& scope = core::Scope::OfFarm());
   absl::StatusOr<std::vector<std::string>> Platforms(const std::string& recipe);
   // Newest first.
   absl::StatusOr<std::vector<v1::BuildHistoryRow>> Rows(const std::string& recipe,
@@ -44,7 +46,8 @@ class HistoryRecords {
 
   // Verified before `verified_before` and not submitted for it since `attempted_before`; the longest ago
   // first.
-  absl::StatusOr<std::vector<v1::DueBuild>> Due(int64_t verified_before, int64_t attempted_before, int limit);
+  absl::StatusOr<std::vector<v1::DueBuild>> Due(int64_t verified_before, int64_t attempted_before, int limit,
+                                                const core::Scope& scope = core::Scope::OfFarm());
 
  private:
   Connection& connection_;

@@ -130,7 +130,7 @@ absl::StatusOr<v1::PackageHistoryResponse> PackageQueries::History(const std::st
   std::vector<std::pair<v1::PackageHistoryRow, std::string>> rows;
   for (const std::string& platform : platforms) {
     ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kHistory));
-    query->Bind(name, platform, filter.since, filter.limit + 1);
+    query->Bind(name, platform, filter.since, filter.limit + 1, filter.scope.project());
     while (true) {
       ASSIGN_OR_RETURN(const bool found, query->Step());
       if (!found) break;
@@ -145,7 +145,7 @@ absl::StatusOr<v1::PackageHistoryResponse> PackageQueries::History(const std::st
   response.set_more(rows.size() > static_cast<size_t>(filter.limit));
   rows.resize(std::min(rows.size(), static_cast<size_t>(filter.limit)));
   for (auto& [row, platform] : rows) {
-    ASSIGN_OR_RETURN(std::optional<v1::OtherWay> other, FindOtherWay(row.package(), platform));
+    ASSIGN_OR_RETURN(std::optional<v1::OtherWay> other, FindOtherWay(row.package(), platform, filter.scope));
     if (other) *row.mutable_other_way() = *std::move(other);
     *response.add_rows() = std::move(row);
   }
@@ -164,7 +164,7 @@ absl::StatusOr<v1::CompiledPackagesResponse> PackageQueries::Compiled(
   for (const std::string& platform : platforms) {
     Sums sums(platform);
     ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kCompilations));
-    query->Bind(platform, filter.since);
+    query->Bind(platform, filter.since, filter.scope.project());
     while (true) {
       ASSIGN_OR_RETURN(const bool found, query->Step());
       if (!found) break;
@@ -191,14 +191,16 @@ absl::StatusOr<v1::CompiledPackagesResponse> PackageQueries::Compiled(
 }
 
 absl::StatusOr<std::optional<v1::OtherWay>> PackageQueries::FindOtherWay(const v1::PackageOutcome& package,
-                                                                         const std::string& platform) {
+                                                                         const std::string& platform,
+                                                                         const core::Scope& scope) {
   const bool compiled = package.outcome() == v1::OUTCOME_SOURCE && package.seconds() >= 0;
   // Without version or tag nobody knows that it is the same.
   if (!compiled || package.version().empty() || package.tag().empty() || platform.empty())
     return std::optional<v1::OtherWay>();
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kOtherWay));
-  query->Bind(package.name(), package.version(), platform, package.tag(), !package.emulated());
+  query->Bind(package.name(), package.version(), platform, package.tag(), !package.emulated(),
+              scope.project());
   ASSIGN_OR_RETURN(const bool found, query->Step());
   if (!found) return std::optional<v1::OtherWay>();
   v1::OtherWay other;

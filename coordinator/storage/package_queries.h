@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 #include "crossmill/v1/package_history.pb.h"
 
@@ -23,6 +24,8 @@ struct PackageFilter {
   int64_t since = 0;
   // At most so many rows, from 1.
   int limit = 50;
+  // Of which builds.
+  core::Scope scope = core::Scope::OfFarm();
 };
 
 // Thread safe. The connection outlives it. Answers are messages of package_history.proto, which say what
@@ -41,10 +44,11 @@ class PackageQueries {
                                                const std::function<bool(std::string_view version)>& matches,
                                                const PackageFilter& filter);
 
-  // The last time it was compiled the other way (v1.OtherWay); nothing unless it was compiled itself, in a
-  // known time.
+  // The last time it was compiled the other way (v1.OtherWay), in a build that the scope sees; nothing unless
+  // it was compiled itself, in a known time.
   absl::StatusOr<std::optional<v1::OtherWay>> FindOtherWay(const v1::PackageOutcome& package,
-                                                           const std::string& platform);
+                                                           const std::string& platform,
+                                                           const core::Scope& scope = core::Scope::OfFarm());
   // The build that one of this recipe, submitted then, is compared with (v1.EarlierBuild).
   absl::StatusOr<std::optional<v1::EarlierBuild>> FindEarlier(const std::string& recipe,
                                                               const std::string& arguments,

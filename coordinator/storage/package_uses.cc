@@ -51,8 +51,8 @@ class UseSearch {
         wanted_(static_cast<size_t>(filter.limit) + 1) {}
 
   // The places, newest build first: one more than wanted if there are more.
-  absl::StatusOr<std::vector<UsePlace>> Find(const std::function<bool(std::string_view)>& matches)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection_.mutex()) {
+  absl::StatusOr<std::vector<UsePlace>> Find(const std::function<bool(std::string_view)>& matches) {
+    RecursiveMutexLock lock(connection_.mutex());
     ASSIGN_OR_RETURN(const bool any, FindFirstBuild());
     if (any) RETURN_IF_ERROR(FindVersions(matches));
     if (versions_.empty()) return std::vector<UsePlace>();
@@ -103,7 +103,7 @@ class UseSearch {
   // True: `places_` is the answer.
   absl::StatusOr<bool> Walk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection_.mutex()) {
     ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kWalkSteps));
-    query->Bind(name_, first_build_, filter_.platform);
+    query->Bind(name_, first_build_, filter_.platform, filter_.scope.project());
     for (int walked = 0; walked < kMostWalked; ++walked) {
       ASSIGN_OR_RETURN(const bool row, query->Step());
       if (!row) return true;
@@ -139,7 +139,7 @@ class UseSearch {
         }
       }
       ASSIGN_OR_RETURN(StatementUse before, connection_.Use(kBuildBefore));
-      before->Bind(holder.execution, holder.build, first_build_);
+      before->Bind(holder.execution, holder.build, first_build_, filter_.scope.project());
       ASSIGN_OR_RETURN(const bool row, before->Step());
       if (!row) continue;
       holder.build = before->Int64(0);
@@ -154,7 +154,7 @@ class UseSearch {
     std::vector<Holder> holders;
     for (const std::string& version : versions_) {
       ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kExecutionsWithRelease));
-      query->Bind(name_, version, filter_.platform);
+      query->Bind(name_, version, filter_.platform, filter_.scope.project());
       while (true) {
         ASSIGN_OR_RETURN(const bool row, query->Step());
         if (!row) break;

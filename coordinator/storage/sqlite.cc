@@ -7,6 +7,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "coordinator/storage/spare/spare_writes.h"
 
 namespace crossmill::storage {
@@ -56,14 +57,7 @@ absl::Status ErrorOf(sqlite3* handle, int result, std::string_view purpose) {
 
 // SQLite's own form of a path with parameters: everything else that means something in a URI is escaped.
 std::string UriOf(const std::string& path, std::string_view parameters) {
-  std::string uri = "file:";
-  for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '/' || c == '-' || c == '_' || c == '.';
-    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  uri += parameters;
-  return uri;
+  return fmt::format("file:{}{}", EncodePercent(path, "/"), parameters);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   job->state.set_created_at(UnixNanos(clock_.Now()));
   MutexLock lock(mutex_);
   if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
-  if (const Job* former = FindKey(author.owner, request.idempotency_key()); former != nullptr) {
+  if (const Job* former = FindKey(author, request.idempotency_key()); former != nullptr) {
     if (former->digest == job->digest) {
       v1::Submission state = former->state;
       // Of one that is a build, as of an archive: another request made it.
@@ -197,13 +197,14 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   return entry.state;
 }
 
-FileSubmissions::Job* FileSubmissions::FindKey(const std::string& owner, const std::string& key) {
+FileSubmissions::Job* FileSubmissions::FindKey(const core::Author& author, const std::string& key) {
   if (key.empty()) return nullptr;
   for (const auto& [id, job] : jobs_) {
     const v1::SubmissionState state = job->state.state();
     const bool came_to_nothing =
         state == v1::SUBMISSION_STATE_FAILED || state == v1::SUBMISSION_STATE_CANCELLED;
-    if (job->author.owner == owner && job->key == key && !came_to_nothing) return job.get();
+    const bool same = core::ClientOf(job->author) == core::ClientOf(author) && job->key == key;
+    if (same && !came_to_nothing) return job.get();
   }
   return nullptr;
 }
@@ -349,11 +350,16 @@ absl::StatusOr<v1::Submission> FileSubmissions::Find(const std::string& id, absl
   }
 }
 
-absl::StatusOr<std::string> FileSubmissions::OwnerOf(const std::string& id) {
+absl::Status FileSubmissions::CheckSeen(const core::Scope& scope, const std::string& id) {
+  ASSIGN_OR_RETURN(const core::Author author, AuthorOf(id));
+  return scope.Sees(author.project) ? absl::OkStatus() : NoSuchSubmission(id);
+}
+
+absl::StatusOr<core::Author> FileSubmissions::AuthorOf(const std::string& id) {
   MutexLock lock(mutex_);
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return NoSuchSubmission(id);
-  return found->second->author.owner;
+  return found->second->author;
 }
 
 absl::StatusOr<v1::Submission> FileSubmissions::Cancel(const std::string& id) {

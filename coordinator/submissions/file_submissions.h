@@ -25,6 +25,7 @@
 #include "common/fetch/git_checkout.h"
 #include "common/layer/tar_reader.h"
 #include "coordinator/core/standing/author.h"
+#include "coordinator/core/standing/scope.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/submission.pb.h"
 
@@ -98,8 +99,10 @@ class FileSubmissions {
   // unless that has failed. UNAVAILABLE: too many wait.
   absl::StatusOr<v1::Submission> SubmitGit(const v1::SubmitFilesRequest& request,
                                            const core::Author& author = {});
-  // Whose it is. NOT_FOUND as Find.
-  absl::StatusOr<std::string> OwnerOf(const std::string& id);
+  // Whose it is. NOT_FOUND: there is none.
+  absl::StatusOr<core::Author> AuthorOf(const std::string& id);
+  // NOT_FOUND in the same words unless the scope sees it.
+  absl::Status CheckSeen(const core::Scope& scope, const std::string& id);
   // When it has ended, after that time, or when it is stopped.
   absl::StatusOr<v1::Submission> Find(const std::string& id, absl::Duration wait, std::stop_token stop);
   absl::StatusOr<v1::Submission> Cancel(const std::string& id);
@@ -134,7 +137,7 @@ class FileSubmissions {
   absl::Status CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
                         fetch::GitCheckout* checkout);
   absl::Status WaitForTurn(Job& job);
-  Job* FindKey(const std::string& owner, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Job* FindKey(const core::Author& author, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   BlobStore& blobs_;

@@ -48,9 +48,10 @@ struct BuildPairs::Side {
   std::optional<v1::BuildPlan> plan;
 };
 
-absl::StatusOr<BuildPairs::Side> BuildPairs::Read(int64_t build) {
+absl::StatusOr<BuildPairs::Side> BuildPairs::Read(const core::Scope& scope, int64_t build) {
   Side side;
-  ASSIGN_OR_RETURN(side.view, reader_.Get(build));
+  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().Find(scope, build));
+  ASSIGN_OR_RETURN(side.view, reader_.Get(seen));
   ASSIGN_OR_RETURN(side.submission, reader_.Submission(side.view.id()));
   auto plan = committed_->LoadPlan(side.view.id());
   if (plan.ok()) {
@@ -86,10 +87,10 @@ absl::StatusOr<v1::PlatformPair> BuildPairs::ComparePlatform(const Side& first, 
   return pair;
 }
 
-absl::Status BuildPairs::Compare(const v1::CompareBuildsRequest& request, const std::stop_token& stop,
-                                 const OnPlatform& on_platform) {
-  ASSIGN_OR_RETURN(const Side first, Read(request.first()));
-  ASSIGN_OR_RETURN(const Side second, Read(request.second()));
+absl::Status BuildPairs::Compare(const core::Scope& scope, const v1::CompareBuildsRequest& request,
+                                 const std::stop_token& stop, const OnPlatform& on_platform) {
+  ASSIGN_OR_RETURN(const Side first, Read(scope, request.first()));
+  ASSIGN_OR_RETURN(const Side second, Read(scope, request.second()));
   const std::string wanted = request.has_platform() ? FormatPlatform(request.platform()) : "";
   const std::vector<std::string> platforms = PlatformsOf(first.view, second.view, wanted);
   if (platforms.empty()) {

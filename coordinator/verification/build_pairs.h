@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/blob_store.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/farm_reader.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/comparison.pb.h"
@@ -22,14 +23,14 @@ class BuildPairs {
 
   using OnPlatform = std::function<void(const v1::CompareBuildsResponse& platform)>;
   // Hands over a platform after the other. It takes as long as reading what differs in their layers.
-  // NOT_FOUND: there is no such build, or neither has the platform; CANCELLED after a stop.
-  absl::Status Compare(const v1::CompareBuildsRequest& request, const std::stop_token& stop,
-                       const OnPlatform& on_platform);
+  // NOT_FOUND: the scope sees no such build, or neither has the platform; CANCELLED after a stop.
+  absl::Status Compare(const core::Scope& scope, const v1::CompareBuildsRequest& request,
+                       const std::stop_token& stop, const OnPlatform& on_platform);
 
  private:
   struct Side;
 
-  absl::StatusOr<Side> Read(int64_t build);
+  absl::StatusOr<Side> Read(const core::Scope& scope, int64_t build);
   absl::StatusOr<v1::PlatformPair> ComparePlatform(const Side& first, const Side& second,
                                                    const std::string& platform, const std::stop_token& stop);
 

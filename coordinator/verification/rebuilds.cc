@@ -6,9 +6,10 @@ namespace crossmill::coordinator {
 
 absl::StatusOr<Submitted> Rebuilds::Submit(int64_t build, const RebuildWish& wish,
                                            const std::string& idempotency_key,
-                                           const std::vector<v1::Secret>& secrets) {
+                                           const std::vector<v1::Secret>& secrets, const core::Scope& scope) {
   FarmReader& reader = engine_.reader();
-  ASSIGN_OR_RETURN(v1::BuildView view, reader.Get(build));
+  ASSIGN_OR_RETURN(const int64_t seen, reader.walls().Find(scope, build));
+  ASSIGN_OR_RETURN(v1::BuildView view, reader.Get(seen));
   // Whoever names none means the last one that made something of its own.
   if (build == 0 && view.has_rebuild()) {
     ASSIGN_OR_RETURN(view, reader.Get(view.rebuild().build()));

@@ -43,9 +43,11 @@ void AddSteps(const v1::CellView& cell, v1::Regression* regression) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const v1::BuildHistoryRequest& request) {
+absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const core::Scope& scope,
+                                                                  const v1::BuildHistoryRequest& request) {
   if (request.name().empty()) {
-    ASSIGN_OR_RETURN(const v1::BuildSubmission submission, reader_.Submission(request.build_id()));
+    ASSIGN_OR_RETURN(const int64_t build, reader_.walls().Find(scope, request.build_id()));
+    ASSIGN_OR_RETURN(const v1::BuildSubmission submission, reader_.Submission(build));
     const std::string recipe = core::IdentifyRecipe(submission).recipe;
     if (recipe.empty()) {
       return absl::NotFoundError(
@@ -56,9 +58,10 @@ absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const v1::Buil
     return std::vector<std::string>{recipe};
   }
   // To the letter first: in a URL or folder is no tag to be cut off.
-  ASSIGN_OR_RETURN(std::vector<std::string> recipes, history_.Recipes(request.name(), kMostRecipes + 1));
+  ASSIGN_OR_RETURN(std::vector<std::string> recipes,
+                   history_.Recipes(request.name(), kMostRecipes + 1, scope));
   if (recipes.empty()) {
-    ASSIGN_OR_RETURN(recipes, history_.Recipes(core::HistoryName(request.name()), kMostRecipes + 1));
+    ASSIGN_OR_RETURN(recipes, history_.Recipes(core::HistoryName(request.name()), kMostRecipes + 1, scope));
   }
   if (recipes.empty()) {
     return absl::NotFoundError(
@@ -70,11 +73,12 @@ absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const v1::Buil
   return recipes;
 }
 
-absl::StatusOr<v1::BuildHistoryResponse> RecipeHistory::List(const v1::BuildHistoryRequest& request) {
+absl::StatusOr<v1::BuildHistoryResponse> RecipeHistory::List(const core::Scope& scope,
+                                                             const v1::BuildHistoryRequest& request) {
   if (request.limit() < 0) return absl::InvalidArgumentError("limit is negative");
   const int limit = request.limit() == 0 ? kDefaultRows : std::min(request.limit(), kMostRows);
   v1::BuildHistoryResponse response;
-  ASSIGN_OR_RETURN(std::vector<std::string> recipes, RecipesOf(request));
+  ASSIGN_OR_RETURN(std::vector<std::string> recipes, RecipesOf(scope, request));
   response.set_more_recipes(recipes.size() > kMostRecipes);
   recipes.resize(std::min<size_t>(recipes.size(), kMostRecipes));
   std::vector<v1::BuildHistoryRow> rows;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/farm_reader.h"
 #include "coordinator/storage/history_records.h"
 #include "coordinator/storage/record_store.h"
@@ -26,11 +27,14 @@ class RecipeHistory {
         blobs_(blobs) {}
 
   // How long it takes follows from the rows that are asked for, and from the two builds of each regression.
-  // NOT_FOUND: no build that has ended has the name; INVALID_ARGUMENT: a limit below 0.
-  absl::StatusOr<v1::BuildHistoryResponse> List(const v1::BuildHistoryRequest& request);
+  // NOT_FOUND: no build that has ended and that the scope sees has the name; INVALID_ARGUMENT: a limit below
+  // 0.
+  absl::StatusOr<v1::BuildHistoryResponse> List(const core::Scope& scope,
+                                                const v1::BuildHistoryRequest& request);
 
  private:
-  absl::StatusOr<std::vector<std::string>> RecipesOf(const v1::BuildHistoryRequest& request);
+  absl::StatusOr<std::vector<std::string>> RecipesOf(const core::Scope& scope,
+                                                     const v1::BuildHistoryRequest& request);
   // nullopt: it was never bad.
   absl::StatusOr<std::optional<v1::Regression>> FindRegression(const std::string& recipe,
                                                                const std::string& platform);

@@ -19,13 +19,14 @@ constexpr int kSpare = 100;
 }  // namespace
 
 absl::StatusOr<v1::ReverifyBuildsResponse> Reverification::Submit(absl::Duration older_than, int max,
-                                                                  bool dry_run) {
+                                                                  bool dry_run, const core::Scope& scope) {
   if (max < 1 || max > kMostBuilds)
     return absl::InvalidArgumentError(fmt::format("{} builds: expected 1 to {}", max, kMostBuilds));
   if (older_than < absl::ZeroDuration()) return absl::InvalidArgumentError("the age is negative");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(std::vector<v1::DueBuild> due,
-                   history_.Due(UnixNanos(now - older_than), UnixNanos(now - kAttemptPause), max + kSpare));
+  ASSIGN_OR_RETURN(
+      std::vector<v1::DueBuild> due,
+      history_.Due(UnixNanos(now - older_than), UnixNanos(now - kAttemptPause), max + kSpare, scope));
   v1::ReverifyBuildsResponse response;
   int taken = 0;
   for (v1::DueBuild& build : due) {

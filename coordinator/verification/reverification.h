@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/history_records.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/verification/rebuilds.h"
@@ -38,11 +39,13 @@ class Reverification {
   Reverification(const Reverification&) = delete;
   Reverification& operator=(const Reverification&) = delete;
 
-  // The newest reproducible build of each recipe whose last verification is older; the longest ago first. Not
-  // those of which a rebuild was submitted within the last hour: it may still run, or the farm could not
-  // build it. Each rebuild asks for as many hosts as the build did. One that cannot be submitted keeps no
-  // other back. INVALID_ARGUMENT: `max` is below 1 or above 1000, or `older_than` is negative.
-  absl::StatusOr<v1::ReverifyBuildsResponse> Submit(absl::Duration older_than, int max, bool dry_run);
+  // The newest reproducible build of each recipe that the scope sees and whose last verification is older;
+  // the longest ago first. Not those of which a rebuild was submitted within the last hour: it may still run,
+  // or the farm could not build it. Each rebuild asks for as many hosts as the build did. One that cannot be
+  // submitted keeps no other back. INVALID_ARGUMENT: `max` is below 1 or above 1000, or `older_than` is
+  // negative.
+  absl::StatusOr<v1::ReverifyBuildsResponse> Submit(absl::Duration older_than, int max, bool dry_run,
+                                                    const core::Scope& scope = core::Scope::OfFarm());
 
   // A thread that submits what is due whenever `is_idle` says so.
   void Start(const ReverificationOptions& options, std::function<bool()> is_idle);

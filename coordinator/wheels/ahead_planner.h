@@ -23,6 +23,8 @@ struct AheadQuestion {
   std::vector<v1::Layer> root;
   // $SOURCE_DATE_EPOCH of the step, if it sees one.
   std::optional<int64_t> source_date_epoch;
+  // BuildSubmission.project of the build that has it: wheels of others are none for it.
+  std::string project;
   // Wheels that were compiled before may be used; of these, emulated ones not.
   bool use_kept = true;
   bool forbid_emulation = false;

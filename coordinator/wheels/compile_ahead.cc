@@ -17,6 +17,7 @@ v1::BuildSubmission SubmissionFor(const core::BuildState& state, int stage, int 
   const v1::BuildPlan& plan = state.plan();
   const v1::SourceRange& range = plan.stages(stage).steps(index).range();
   v1::BuildSubmission submission;
+  submission.set_project(state.view().project());
   v1::BuildOptions& own = *submission.mutable_options();
   *own.add_platforms() = plan.stages(stage).platform();
   own.set_forbid_emulation(options.forbid_emulation());
@@ -76,6 +77,7 @@ bool CompileAhead::Hold(const core::BuildState& state, int stage, int index) {
   waiting.may_compile = !options.no_compile_ahead();
   waiting.question.run = state.ResolveStep(stage, index).run();
   waiting.question.platform = plan.platform();
+  waiting.question.project = state.view().project();
   waiting.question.root = state.ChainBefore(stage, index);
   if (!state.plan().keep_times()) waiting.question.source_date_epoch = state.plan().epoch();
   waiting.question.use_kept = !options.no_wheel_cache() && !options.no_cache();

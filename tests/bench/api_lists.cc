@@ -39,8 +39,9 @@ const std::set<std::string> kNoLists = {
     "/api/v1/builds/{build_id}/statements", "/api/v1/executions/{execution}/log",
     "/api/v1/executions/{execution}/log/stream", "/api/v1/submissions/{submission}", "/api/v1/events",
     "/api/v1/badges/build.svg", "/api/v1/badges/verdict.svg",
-    // Of a webhook, of which the record has none.
-    "/api/v1/webhooks/{webhook_id}/deliveries", "/api/v1/session", "/api/v1/status", "/api/v1/version"};
+    // Of a webhook and of a matrix, of which the record has none.
+    "/api/v1/webhooks/{webhook_id}/deliveries", "/api/v1/matrices/{matrix_id}", "/api/v1/session",
+    "/api/v1/status", "/api/v1/version"};
 
 struct Question {
   // Of the document.
@@ -53,7 +54,7 @@ std::vector<Question> QuestionsOf(int64_t newest_build) {
   const std::string build = std::to_string(newest_build);
   const std::string builds = "/api/v1/builds";
   const auto filtered = [&](const std::string& filter, const std::string& more = "") {
-    return Question{builds, builds + "?filter=" + http::UrlEscape(filter) + more};
+    return Question{builds, builds + "?filter=" + EncodePercent(filter) + more};
   };
   return {
       {builds, builds},

@@ -56,6 +56,8 @@ class FakeCoordinator final : public v1::Builds::Service,
   size_t cut_watch_after = 0;
   // The last event waits for a client that attaches.
   bool end_when_attached = false;
+  v1::GetCallerResponse caller;
+  grpc::Status caller_error;
   grpc::Status submit_error;
   // What GetSubmission gives.
   v1::BuildSubmission submission;
@@ -290,6 +292,12 @@ class FakeCoordinator final : public v1::Builds::Service,
                            v1::ListWorkersResponse* response) override {
     for (const v1::WorkerView& worker : workers) *response->add_workers() = worker;
     return grpc::Status::OK;
+  }
+
+  grpc::Status GetCaller(grpc::ServerContext*, const v1::GetCallerRequest*,
+                         v1::GetCallerResponse* response) override {
+    *response = caller;
+    return caller_error;
   }
 
   grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,

@@ -36,12 +36,13 @@ class FakeEnvironment final : public Environment {
   }
   absl::StatusOr<std::string> In() override { return input; }
   absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
-    const size_t count = input.copy(buffer, size, read_);
+    const size_t count = read_ < input.size() ? input.copy(buffer, size, read_) : 0;
     read_ += count;
     return count;
   }
+  void ShowInput(bool shown) override { input_shown.push_back(shown); }
   Terminal OutTerminal() override { return out_terminal; }
-  Terminal ErrTerminal() override { return {}; }
+  Terminal ErrTerminal() override { return err_terminal; }
   std::optional<std::string> Variable(const std::string& name) override {
     const auto found = variables.find(name);
     if (found == variables.end()) return std::nullopt;
@@ -80,7 +81,10 @@ class FakeEnvironment final : public Environment {
 
   std::string out;
   Terminal out_terminal;
+  Terminal err_terminal;
   std::string input;
+  // Each change of what a terminal shows.
+  std::vector<bool> input_shown;
   std::map<std::string, std::string> variables;
   ConnectOptions connected;
   absl::Status connect_error;

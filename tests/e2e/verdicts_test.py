@@ -18,6 +18,8 @@ import tiny_base
 from farm import CACHE, FarmTestCase, main
 
 RANDOM = "head -c 16 /dev/urandom"
+# How often what must never pass is tried (scripts/check reproducibility: 6).
+ROUNDS = int(os.environ.get("CROSSMILL_ROUNDS") or 2)
 PYTHON = ("python3.11-minimal", "libpython3.11-minimal", "libc6", "zlib1g", "libexpat1", "libgcc-s1")
 
 
@@ -298,7 +300,8 @@ class LyingWorkerTest(FarmTestCase):
     def test_who_lies_is_outvoted_named_and_its_bytes_are_used_no_further(self):
         for round in range(3):
             self.dockerfile(f"FROM tiny\nRUN echo 42 > /answer; : {round}\n")
-            result = self.build("--json", "--verify", "3", "--allow-same-host")
+            # Varied, the one with a number of processors of its own is not named for a lie, whoever that is.
+            result = self.build("--json", "--verify", "3", "--allow-same-host", "--vary", "none")
             self.assert_exit(result, 0)
             cell, = json.loads(result.stdout)["cells"]
             step, = cell["comparison"]["steps"]
@@ -325,7 +328,7 @@ class BelievedTest(FarmTestCase):
         return cell
 
     def assert_never_passes(self, command):
-        for round in range(6):
+        for round in range(ROUNDS):
             cell = self.verify(command, "--no-cache")
             self.assertEqual(cell["verdict"], "unreproducible", (command, round, cell))
 

@@ -28,6 +28,7 @@ class Variables final : public cli::Environment {
   void Err(std::string_view) override {}
   absl::StatusOr<std::string> In() override { return ""; }
   absl::StatusOr<size_t> ReadIn(char*, size_t) override { return 0; }
+  void ShowInput(bool) override {}
   cli::Terminal OutTerminal() override { return {}; }
   cli::Terminal ErrTerminal() override { return {}; }
   std::optional<std::string> Variable(const std::string& name) override {

@@ -100,7 +100,7 @@ std::string PageTarget(size_t index, std::string_view project) {
 }
 
 std::string FileTarget(size_t index, std::string_view project, std::string_view file_name) {
-  return fmt::format("{}/files/{}/{}", Prefix(index), project, python::EncodePath(file_name));
+  return fmt::format("{}/files/{}/{}", Prefix(index), project, EncodePercent(file_name, "/"));
 }
 
 std::optional<python::IndexForm> ChooseForm(std::string_view accept) {

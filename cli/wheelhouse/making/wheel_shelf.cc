@@ -17,7 +17,7 @@ namespace crossmill::cli {
 namespace {
 
 std::string AddressOf(const IndexedWheel& wheel) {
-  return fmt::format("/{}/{}", wheel.folder, python::EncodePath(wheel.file.name));
+  return fmt::format("/{}/{}", wheel.folder, EncodePercent(wheel.file.name, "/"));
 }
 
 }  // namespace

@@ -12,11 +12,13 @@
 #include "common/base/status.h"
 #include "common/compare/formats/archive_reader.h"
 #include "common/compare/formats/formats.h"
+#include "common/layer/ustar.h"
 
 namespace crossmill::compare {
 namespace {
 
-constexpr size_t kBlock = 512;
+namespace ustar = layer::ustar;
+using ustar::kBlock;
 
 struct Member {
   std::string name;

@@ -29,6 +29,11 @@ inline Author AuthorOf(const v1::BuildSubmission& submission) {
           ProjectOf(submission)};
 }
 
+// Who it is among all: tokens of two projects may have one name. Names of tokens have no "/".
+inline std::string ClientOf(const Author& author) {
+  return author.project == kDefaultProject ? author.owner : author.project + "/" + author.owner;
+}
+
 inline void SetAuthor(const Author& author, v1::BuildSubmission* submission) {
   submission->set_owner(author.owner);
   // Without owner it is the operator's, which needs no word.

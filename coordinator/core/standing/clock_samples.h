@@ -28,7 +28,7 @@ class ClockSamples {
   }
 
  private:
-  // A load comes with each heartbeat: those of the last minute.
+  // A load comes with each heartbeat, and every second while tasks run.
   std::array<absl::Duration, 12> samples_ = {};
   size_t taken_ = 0;
 };

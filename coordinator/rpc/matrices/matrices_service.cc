@@ -34,23 +34,25 @@ grpc::Status MatricesService::SubmitMatrix(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
-absl::StatusOr<v1::BuildView> MatricesService::AnyBuild(int64_t matrix) {
+absl::StatusOr<v1::BuildView> MatricesService::AnyBuild(const core::Scope& scope, int64_t matrix) {
   if (matrix <= 0) return absl::InvalidArgumentError("matrix_id: expected the number of a matrix");
-  ASSIGN_OR_RETURN(v1::BuildView view, engine_.reader().Get(matrix));
+  ASSIGN_OR_RETURN(const int64_t seen, engine_.reader().walls().Find(scope, matrix));
+  ASSIGN_OR_RETURN(v1::BuildView view, engine_.reader().Get(seen));
   if (view.has_matrix()) return view;
   return absl::NotFoundError(fmt::format("build {} was submitted alone: there is no matrix of it", matrix));
 }
 
 grpc::Status MatricesService::GetMatrix(grpc::ServerContext* context, const v1::GetMatrixRequest* request,
                                         v1::MatrixView* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto any = AnyBuild(request->matrix_id());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const core::Scope scope = ScopeOf(*roles);
+  const auto any = AnyBuild(scope, request->matrix_id());
   if (!any.ok()) return rpc::ToGrpc(any.status());
   const int64_t first = any->matrix().matrix();
   const auto size = static_cast<int>(any->matrix().size());
   // The farm's own builds are in no list, and none came between those of a matrix.
-  auto page = engine_.reader().List(filter::Filter(), first + size, size, UnixNanos(clock_.Now()));
+  auto page = engine_.reader().List(scope, filter::Filter(), first + size, size, UnixNanos(clock_.Now()));
   if (!page.ok()) return rpc::ToGrpc(page.status());
   std::reverse(page->builds.begin(), page->builds.end());
   *response = MatrixViewOf(std::move(page->builds));
@@ -62,7 +64,7 @@ grpc::Status MatricesService::CancelMatrix(grpc::ServerContext* context,
                                            v1::CancelMatrixResponse*) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  const auto any = AnyBuild(request->matrix_id());
+  const auto any = AnyBuild(ScopeOf(*roles), request->matrix_id());
   if (!any.ok()) return rpc::ToGrpc(any.status());
   const int64_t first = any->matrix().matrix();
   if (const absl::Status own = CheckOwner(*roles, any->owner(), fmt::format("matrix m{}", first)); !own.ok())

@@ -1,6 +1,7 @@
 // crossmill.v1.Matrices: several builds as one.
 #pragma once
 
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/rpc/authenticator.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
@@ -22,8 +23,8 @@ class MatricesService final : public v1::Matrices::Service {
                             v1::CancelMatrixResponse* response) override;
 
  private:
-  // Of any of its builds: the first and how many they are. NOT_FOUND.
-  absl::StatusOr<v1::BuildView> AnyBuild(int64_t matrix);
+  // Of any of its builds: the first and how many they are. NOT_FOUND: the scope sees none.
+  absl::StatusOr<v1::BuildView> AnyBuild(const core::Scope& scope, int64_t matrix);
 
   Engine& engine_;
   Clock& clock_;

@@ -1,6 +1,7 @@
 // crossmill.v1.Notices: what names are now and how that changed.
 #pragma once
 
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/storage/notices/state_records.h"
 #include "crossmill/v1/notices_service.grpc.pb.h"
@@ -19,8 +20,10 @@ class NoticesService final : public v1::Notices::Service {
                               v1::ListNameStatesResponse* response) override;
 
  private:
-  absl::Status Changes(const v1::ListStateChangesRequest& request, v1::ListStateChangesResponse* response);
-  absl::Status States(const v1::ListNameStatesRequest& request, v1::ListNameStatesResponse* response);
+  absl::Status Changes(const core::Scope& scope, const v1::ListStateChangesRequest& request,
+                       v1::ListStateChangesResponse* response);
+  absl::Status States(const core::Scope& scope, const v1::ListNameStatesRequest& request,
+                      v1::ListNameStatesResponse* response);
 
   storage::StateRecords& records_;
   const Authenticator& authenticator_;

@@ -8,16 +8,39 @@
 
 namespace crossmill::coordinator {
 
+namespace {
+
+// Without builds that the scope does not see.
+std::shared_ptr<const v1::FarmNews> Seen(std::shared_ptr<const v1::FarmNews> message,
+                                         const core::Scope& scope) {
+  if (scope.is_farm()) return message;
+  auto seen = std::make_shared<v1::FarmNews>();
+  seen->set_sequence(message->sequence());
+  seen->set_reset(message->reset());
+  seen->set_workers(message->workers());
+  for (const v1::BuildView& build : message->builds()) {
+    if (scope.Sees(build.project())) *seen->add_builds() = build;
+  }
+  return seen;
+}
+
+}  // namespace
+
 // All but OnDone is done under the lock of the watchers.
 class FarmWatchers::Stream final : public grpc::ServerWriteReactor<v1::FarmNews> {
  public:
-  Stream(FarmWatchers& watchers, int64_t after) : watchers_(watchers), after_(after) {}
+  Stream(FarmWatchers& watchers, const core::Scope& scope, int64_t after)
+      : watchers_(watchers), scope_(scope), after_(after) {}
 
   // Begins to tell what is new, unless something is still on its way.
   void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(watchers_.mutex_) {
     if (message_ != nullptr || end_ || watchers_.board_.sequence() == after_) return;
-    message_ = watchers_.MessageBehind(after_);
-    after_ = message_->sequence();
+    std::shared_ptr<const v1::FarmNews> message = Seen(watchers_.MessageBehind(after_), scope_);
+    after_ = message->sequence();
+    // Of others nothing is told, not even that there is something.
+    const bool nothing = message->builds().empty() && !message->workers() && !message->reset();
+    if (nothing && !scope_.is_farm()) return;
+    message_ = std::move(message);
     StartWrite(message_.get());
   }
   // The call ends with `status`, once; gRPC takes that only between two messages.
@@ -49,6 +72,7 @@ class FarmWatchers::Stream final : public grpc::ServerWriteReactor<v1::FarmNews>
   }
 
   FarmWatchers& watchers_;
+  const core::Scope scope_;
   // What it was told, or is being told.
   int64_t after_;
   // On its way.
@@ -72,12 +96,14 @@ FarmWatchers::~FarmWatchers() {
   thread_.join();
 }
 
-grpc::ServerWriteReactor<v1::FarmNews>* FarmWatchers::Follow(const absl::Status& allowed, int64_t after) {
+grpc::ServerWriteReactor<v1::FarmNews>* FarmWatchers::Follow(const absl::StatusOr<core::Scope>& scope,
+                                                             int64_t after) {
   MutexLock lock(mutex_);
-  auto* const stream = new Stream(*this, after);
+  // Who may see nothing is told the error alone.
+  auto* const stream = new Stream(*this, scope.ok() ? *scope : core::Scope::OfProject(""), after);
   streams_.insert(stream);
-  if (!allowed.ok()) {
-    stream->End(allowed);
+  if (!scope.ok()) {
+    stream->End(scope.status());
   } else if (stopped_) {
     stream->End(absl::UnavailableError("the coordinator is shutting down"));
   } else {

@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/base/mutex.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/overview/news_board.h"
 #include "crossmill/v1/overview.pb.h"
 
@@ -28,8 +30,8 @@ class FarmWatchers {
   FarmWatchers(const FarmWatchers&) = delete;
   FarmWatchers& operator=(const FarmWatchers&) = delete;
 
-  // A call that follows from there on, or ends with `allowed` if that is an error. It deletes itself.
-  grpc::ServerWriteReactor<v1::FarmNews>* Follow(const absl::Status& allowed, int64_t after);
+  // A call that follows from there on what the scope sees, or ends with the error. It deletes itself.
+  grpc::ServerWriteReactor<v1::FarmNews>* Follow(const absl::StatusOr<core::Scope>& scope, int64_t after);
   // Ends the calls there are and all that come.
   void Stop();
 

@@ -9,6 +9,7 @@
 #include "common/rpc/status_proto.h"
 #include "coordinator/overview/trend_spans.h"
 #include "coordinator/rpc/overview/named_zone.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -40,12 +41,13 @@ absl::StatusOr<std::optional<storage::WallPlace>> ParseWallToken(std::string_vie
 
 }  // namespace
 
-absl::Status OverviewService::FillWall(const v1::ListWallRequest& request, v1::ListWallResponse* response) {
+absl::Status OverviewService::FillWall(const core::Scope& scope, const v1::ListWallRequest& request,
+                                       v1::ListWallResponse* response) {
   if (request.page_size() < 0) return absl::InvalidArgumentError("page_size is negative");
   const int size = request.page_size() == 0 ? kUsualRows : std::min(request.page_size(), kMostWallRows);
   ASSIGN_OR_RETURN(const auto behind, ParseWallToken(request.page_token()));
   // One more says whether there is another page.
-  ASSIGN_OR_RETURN(std::vector<v1::WallRow> rows, records_.Wall(behind, size + 1));
+  ASSIGN_OR_RETURN(std::vector<v1::WallRow> rows, records_.Wall(scope, behind, size + 1));
   for (v1::WallRow& row : rows) {
     if (response->rows_size() == size) {
       response->set_next_page_token(TokenOf(storage::OverviewRecords::PlaceOf(response->rows(size - 1))));
@@ -72,9 +74,9 @@ absl::Status OverviewService::FillTrends(const v1::GetTrendsRequest& request,
 
 grpc::Status OverviewService::ListWall(grpc::ServerContext* context, const v1::ListWallRequest* request,
                                        v1::ListWallResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  return rpc::ToGrpc(FillWall(*request, response));
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  return rpc::ToGrpc(FillWall(ScopeOf(*roles), *request, response));
 }
 
 grpc::Status OverviewService::GetTrends(grpc::ServerContext* context, const v1::GetTrendsRequest* request,
@@ -86,7 +88,9 @@ grpc::Status OverviewService::GetTrends(grpc::ServerContext* context, const v1::
 
 grpc::ServerWriteReactor<v1::FarmNews>* OverviewService::WatchFarm(grpc::CallbackServerContext* context,
                                                                    const v1::WatchFarmRequest* request) {
-  return watchers_.Follow(authenticator_.Require(*context, v1::ACCESS_READ), request->after());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return watchers_.Follow(roles.status(), request->after());
+  return watchers_.Follow(ScopeOf(*roles), request->after());
 }
 
 }  // namespace crossmill::coordinator

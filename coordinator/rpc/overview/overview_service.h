@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/base/clock.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/overview/farm_watchers.h"
 #include "coordinator/storage/overview/overview_records.h"
@@ -24,7 +25,8 @@ class OverviewService final : public v1::Overview::WithCallbackMethod_WatchFarm<
                                                     const v1::WatchFarmRequest* request) override;
 
  private:
-  absl::Status FillWall(const v1::ListWallRequest& request, v1::ListWallResponse* response);
+  absl::Status FillWall(const core::Scope& scope, const v1::ListWallRequest& request,
+                        v1::ListWallResponse* response);
   absl::Status FillTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response);
 
   storage::OverviewRecords& records_;

@@ -10,6 +10,8 @@ std::string OwnerOf(const Roles& roles) { return roles.at_socket ? "" : roles.na
 
 core::Author AuthorOf(const Roles& roles) { return {OwnerOf(roles), roles.Operates(), roles.project}; }
 
+core::Scope ScopeOf(const Roles& roles) { return core::ScopeOf(AuthorOf(roles)); }
+
 absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what) {
   if (roles.Operates()) return absl::OkStatus();
   if (!owner.empty() && OwnerOf(roles) == owner) return absl::OkStatus();
@@ -21,7 +23,8 @@ absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_
 absl::Status CheckMayPush(const Roles& roles, std::string_view target) {
   if (!roles.pushes) return absl::OkStatus();
   const auto reference = oci::ParseReference(target);
-  if (!reference.ok()) return absl::OkStatus();
+  // What names no repository matches no pattern.
+  if (!reference.ok()) return reference.status();
   const std::string repository = fmt::format("{}/{}", reference->registry, reference->repository);
   for (const std::string& pattern : *roles.pushes) {
     if (core::MatchesNames(pattern, repository)) return absl::OkStatus();

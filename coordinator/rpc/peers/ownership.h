@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "coordinator/core/standing/author.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/rpc/authenticator.h"
 
 namespace crossmill::coordinator {
@@ -15,6 +16,9 @@ std::string OwnerOf(const Roles& roles);
 
 // The caller, as whose something is submitted or named.
 core::Author AuthorOf(const Roles& roles);
+
+// What of the farm the caller sees.
+core::Scope ScopeOf(const Roles& roles);
 
 // PERMISSION_DENIED, with what is missing, unless the caller may operate or is the owner. `what`: "build 7".
 // What has no owner is an operator's.

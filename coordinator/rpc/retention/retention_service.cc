@@ -3,6 +3,7 @@
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/retention/disk_use.h"
+#include "coordinator/rpc/peers/own_builds.h"
 #include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
@@ -187,16 +188,12 @@ grpc::Status RetentionService::Collect(grpc::ServerContext* context, const v1::C
   return grpc::Status::OK;
 }
 
-absl::Status RetentionService::CheckOwnerOf(const Roles& roles, int64_t build) {
-  ASSIGN_OR_RETURN(const v1::BuildView view, parts_.reader.Get(build));
-  return CheckOwner(roles, view.owner(), fmt::format("build {}", view.id()));
-}
-
 grpc::Status RetentionService::PinBuild(grpc::ServerContext* context, const v1::PinBuildRequest* request,
                                         v1::PinBuildResponse*) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
+  const absl::StatusOr<int64_t> own = FindOwnBuild(parts_.reader, *roles, request->build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
   return rpc::ToGrpc(
       parts_.records.Pin({request->build_id(), UnixNanos(parts_.clock.Now()), OwnerOf(*roles)}));
 }
@@ -205,7 +202,8 @@ grpc::Status RetentionService::UnpinBuild(grpc::ServerContext* context, const v1
                                           v1::UnpinBuildResponse* response) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
+  const absl::StatusOr<int64_t> own = FindOwnBuild(parts_.reader, *roles, request->build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
   const absl::StatusOr<bool> was = parts_.records.Unpin(request->build_id());
   if (was.ok()) response->set_was_pinned(*was);
   return rpc::ToGrpc(was.status());
@@ -213,11 +211,15 @@ grpc::Status RetentionService::UnpinBuild(grpc::ServerContext* context, const v1
 
 grpc::Status RetentionService::ListPins(grpc::ServerContext* context, const v1::ListPinsRequest*,
                                         v1::ListPinsResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const core::Scope scope = ScopeOf(*roles);
   const auto pins = parts_.records.Pins();
   if (!pins.ok()) return rpc::ToGrpc(pins.status());
   for (const storage::PinRow& pin : *pins) {
+    const absl::Status seen = parts_.reader.walls().Find(scope, pin.build).status();
+    if (absl::IsNotFound(seen)) continue;
+    if (!seen.ok()) return rpc::ToGrpc(seen);
     v1::PinView& view = *response->add_pins();
     view.set_build_id(pin.build);
     view.set_pinned_at(pin.pinned_at);

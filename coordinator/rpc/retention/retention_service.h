@@ -46,7 +46,6 @@ class RetentionService final : public v1::Retention::Service {
   absl::Status Set(const v1::SetPolicyRequest& request, v1::SetPolicyResponse* response);
   absl::Status DiskUse(const v1::GetDiskUseRequest& request, const std::stop_token& stop,
                        v1::GetDiskUseResponse* response);
-  absl::Status CheckOwnerOf(const Roles& roles, int64_t build);
   v1::PolicyView ViewOf(const PolicyRule& rule, const std::map<std::string, std::string>& set) const;
 
   const Parts parts_;

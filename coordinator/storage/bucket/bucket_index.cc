@@ -50,9 +50,10 @@ constexpr Sql kFindUse{"look for a blob of the bucket, and when it was used",
 constexpr Sql kWriteUse{"note the use of a blob of the bucket",
                         "UPDATE blobs SET used_at = max(used_at, ?2) WHERE hash = ?1"};
 constexpr Sql kForget{"forget a blob of the bucket", "DELETE FROM blobs WHERE hash = ? AND size = ?"};
-constexpr Sql kCount{"count the blobs of the bucket", "SELECT count(*), coalesce(sum(size), 0) FROM blobs"};
+constexpr Sql kCountListed{"count the blobs of the bucket",
+                           "SELECT count(*), coalesce(sum(size), 0) FROM blobs"};
 constexpr Sql kListedAt{"read when the bucket was listed", "SELECT listed_at FROM bucket"};
-constexpr Sql kEnd{"note a listing of the bucket", "UPDATE bucket SET listed_at = ?"};
+constexpr Sql kEndListing{"note a listing of the bucket", "UPDATE bucket SET listed_at = ?"};
 
 absl::StatusOr<Database> OpenDatabase(const std::string& path) {
   absl::StatusOr<Database> database = Database::Open(path);
@@ -103,7 +104,7 @@ absl::Status BucketIndex::Prepare(const std::string& place) {
     RETURN_IF_ERROR(statement.Run());
     listing_ = 0;
   }
-  ASSIGN_OR_RETURN(Statement count, database_.Prepare(kCount));
+  ASSIGN_OR_RETURN(Statement count, database_.Prepare(kCountListed));
   RETURN_IF_ERROR(count.Step().status());
   totals_ = {count.Int64(0), count.Int64(1)};
   return absl::OkStatus();
@@ -262,12 +263,12 @@ absl::Status BucketIndex::EndListing(absl::Time now) {
   RETURN_IF_ERROR(database_.Execute("forget what a listing did not name",
                                     "DELETE FROM blobs WHERE listing < (SELECT listing FROM bucket)"));
   {
-    ASSIGN_OR_RETURN(Statement end, database_.Prepare(kEnd));
+    ASSIGN_OR_RETURN(Statement end, database_.Prepare(kEndListing));
     end.Bind(absl::ToUnixSeconds(now));
     RETURN_IF_ERROR(end.Run());
   }
   RETURN_IF_ERROR(transaction.Commit());
-  ASSIGN_OR_RETURN(Statement count, database_.Prepare(kCount));
+  ASSIGN_OR_RETURN(Statement count, database_.Prepare(kCountListed));
   RETURN_IF_ERROR(count.Step().status());
   totals_ = {count.Int64(0), count.Int64(1)};
   return absl::OkStatus();

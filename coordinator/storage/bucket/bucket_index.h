@@ -106,7 +106,8 @@ class BucketIndex {
   BucketIndex(Database database, Database reader)
       : database_(std::move(database)), reader_(std::move(reader)) {}
   absl::Status Prepare(const std::string& place);
-  absl::Status Run(const Sql& sql, const std::string& hash, int64_t size);
+  absl::Status Run(const Sql& sql, const std::string& hash, int64_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Of questions, which wait for no change: the transaction loop asks them.
   Mutex read_mutex_;

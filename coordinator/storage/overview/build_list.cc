@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "coordinator/overview/listed_build.h"
+#include "coordinator/storage/people/project_sql.h"
 
 namespace crossmill::storage {
 namespace {
@@ -115,7 +116,8 @@ std::string ConditionOf(const Term& term, Question* question) {
 
 }  // namespace
 
-absl::StatusOr<BuildList::Page> BuildList::Ended(const filter::Filter& filter, int64_t before, int limit) {
+absl::StatusOr<BuildList::Page> BuildList::Ended(const filter::Filter& filter, int64_t before, int limit,
+                                                 const core::Scope& scope) {
   Page page;
   RecursiveMutexLock lock(connection_.mutex());
   {
@@ -132,6 +134,8 @@ absl::StatusOr<BuildList::Page> BuildList::Ended(const filter::Filter& filter, i
       "SELECT l.build, h.head FROM build_list l CROSS JOIN build_heads h ON h.build = l.build "
       "WHERE l.build < {} AND l.build >= {}",
       question.Place(before), question.Place(lowest));
+  if (!scope.is_farm())
+    sql += fmt::format(" AND " PROJECT_OF_BUILD("l") " = {}", question.Place(scope.project()));
   std::vector<Term> terms = filter.terms;
   std::stable_sort(terms.begin(), terms.end(),
                    [](const Term& left, const Term& right) { return CostOf(left) < CostOf(right); });

@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "common/filter/filter.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 #include "crossmill/v1/build.pb.h"
 
@@ -31,8 +32,9 @@ class BuildList {
     // Where to go on: builds below it were not looked at. 0: there are none.
     int64_t next = 0;
   };
-  // Builds that have ended and that the filter finds, below `before` (0: from the newest).
-  absl::StatusOr<Page> Ended(const filter::Filter& filter, int64_t before, int limit);
+  // Builds that have ended and that scope and filter find, below `before` (0: from the newest).
+  absl::StatusOr<Page> Ended(const filter::Filter& filter, int64_t before, int limit,
+                             const core::Scope& scope = core::Scope::OfFarm());
 
   // Whether a build is asked for. The view is as it was first saved: what happened since is not in the
   // record's rows, and is to be put there. Called while the connection is held: it asks no record.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/storage/connection.h"
 #include "crossmill/v1/overview.pb.h"
 
@@ -26,7 +27,8 @@ class OverviewRecords {
   explicit OverviewRecords(Connection& connection) : connection_(connection) {}
 
   // Rows that need a look first, then whose state changed last, then by recipe.
-  absl::StatusOr<std::vector<v1::WallRow>> Wall(const std::optional<WallPlace>& behind, int limit);
+  absl::StatusOr<std::vector<v1::WallRow>> Wall(const core::Scope& scope,
+                                                const std::optional<WallPlace>& behind, int limit);
   static WallPlace PlaceOf(const v1::WallRow& row) {
     return {row.needs_look() ? 0 : 1, -row.changed_at(), row.recipe()};
   }

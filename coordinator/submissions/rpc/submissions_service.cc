@@ -135,8 +135,10 @@ grpc::Status SubmissionsService::SubmitFiles(grpc::ServerContext* context,
 grpc::Status SubmissionsService::GetSubmissionState(grpc::ServerContext* context,
                                                     const v1::GetSubmissionStateRequest* request,
                                                     v1::Submission* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const absl::Status seen = submissions_.CheckSeen(ScopeOf(*roles), request->submission());
+  if (!seen.ok()) return rpc::ToGrpc(seen);
   const absl::Duration wait = absl::Seconds(std::min(request->wait(), kLongestWait));
   std::optional<StopWhenCancelled> cancelled;
   if (wait > absl::ZeroDuration()) cancelled.emplace(context);
@@ -152,9 +154,11 @@ grpc::Status SubmissionsService::CancelSubmission(grpc::ServerContext* context,
                                                   v1::Submission* response) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  const absl::StatusOr<std::string> owner = submissions_.OwnerOf(request->submission());
-  if (!owner.ok()) return rpc::ToGrpc(owner.status());
-  const absl::Status own = CheckOwner(*roles, *owner, "this submission");
+  const absl::Status seen = submissions_.CheckSeen(ScopeOf(*roles), request->submission());
+  if (!seen.ok()) return rpc::ToGrpc(seen);
+  const absl::StatusOr<core::Author> author = submissions_.AuthorOf(request->submission());
+  if (!author.ok()) return rpc::ToGrpc(author.status());
+  const absl::Status own = CheckOwner(*roles, author->owner, "this submission");
   if (!own.ok()) return rpc::ToGrpc(own);
   absl::StatusOr<v1::Submission> state = submissions_.Cancel(request->submission());
   if (!state.ok()) return rpc::ToGrpc(state.status());

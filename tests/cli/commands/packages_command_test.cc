@@ -91,9 +91,9 @@ TEST_F(PackagesCommandTest, WhatIsAskedArrives) {
   EXPECT_FALSE(coordinator_.asked_compiled.has_platform());
   EXPECT_EQ(coordinator_.asked_compiled.since(), 0);
   EXPECT_EQ(coordinator_.asked_compiled.limit(), 50);
-  EXPECT_EQ(Run({"packages", "--uses", "numpy<2", "--since", "2024-05-01"}), 0);
+  EXPECT_EQ(Run({"packages", "--uses", "numpy<2", "--since", "2023-05-01"}), 0);
   EXPECT_EQ(coordinator_.asked_uses.requirement(), "numpy<2");
-  EXPECT_EQ(coordinator_.asked_uses.since(), 1'714'521'600'000'000'000);
+  EXPECT_EQ(coordinator_.asked_uses.since(), 1'682'899'200'000'000'000);
 }
 
 TEST_F(PackagesCommandTest, ThatThereIsMoreIsSaid) {

@@ -84,7 +84,7 @@ TEST(FarmChecksTest, EachWayOfBeingWrongIsNamed) {
   near.set_clock_ahead(absl::ToInt64Nanoseconds(-absl::Seconds(1)));
   const auto checks = CheckWorkers({old, full, liar, gone, early, late, near}, "2.0", kNow);
   EXPECT_EQ(checks.size(), 6u);
-  EXPECT_EQ(Named(checks, "clocks of workers").detail, "early is 90.0s ahead, late is 3.0s behind");
+  EXPECT_EQ(Named(checks, "clocks of workers").detail, "early is 90.0s ahead, late is up to 3.0s behind");
   EXPECT_EQ(Named(checks, "versions of workers").detail, "old on build3 is 1.9");
   EXPECT_THAT(Named(checks, "versions of workers").fix, HasSubstr("2.0"));
   EXPECT_EQ(Named(checks, "workers that are gone").detail, "gone (3h ago)");

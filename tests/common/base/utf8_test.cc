@@ -51,5 +51,14 @@ TEST(Utf8Test, JsonKeepsItsValues) {
             "{\n\t\"a\": \"\\u001b \\u007f\\u009b\\u202e\xc3\xa9\"}\n");
 }
 
+TEST(Utf8Test, CutsBetweenCharacters) {
+  EXPECT_EQ(CutBetweenCharacters("abc", 3), "abc");
+  EXPECT_EQ(CutBetweenCharacters("abcd", 3), "abc");
+  EXPECT_EQ(CutBetweenCharacters("ab\xc3\xa9", 3), "ab");
+  EXPECT_EQ(CutBetweenCharacters("ab\xe2\x82\xacx", 5), "ab\xe2\x82\xac");
+  EXPECT_EQ(CutBetweenCharacters("\xe2\x82\xac", 2), "");
+  EXPECT_EQ(CutBetweenCharacters("\x80\x80\x80", 2), "");
+}
+
 }  // namespace
 }  // namespace crossmill

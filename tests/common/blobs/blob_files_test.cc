@@ -1,5 +1,6 @@
 #include "common/blobs/blob_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -34,6 +35,11 @@ class BlobFilesTest : public testing::Test {
   }
   absl::StatusOr<bool> Remove(const Digest& digest, int64_t before = kFuture) {
     return RemoveBlob(store_->folder(), NameOfHash(digest.hash), before, store_->uses());
+  }
+  void SetAccessTime(const Digest& digest, int64_t used_at) {
+    const timespec times[2] = {{.tv_sec = used_at / 1'000'000'000, .tv_nsec = used_at % 1'000'000'000},
+                               {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+    ASSERT_EQ(utimensat(AT_FDCWD, BlobPath(store_->folder(), digest.hash).c_str(), times, 0), 0);
   }
   // As du counts.
   int64_t OnDisk() {
@@ -128,17 +134,42 @@ TEST_F(BlobFilesTest, AListWithoutOneOfItsPartsIsMissingAndNotDamaged) {
   EXPECT_TRUE(store_->Has(parted)) << "with its part it is there again";
 }
 
-TEST_F(BlobFilesTest, UsesOutliveTheProcess) {
+TEST_F(BlobFilesTest, UsesOutliveAProcessThatIsKilled) {
   const Digest digest = *store_->PutBytes("content");
   const BlobName name = NameOfHash(digest.hash);
-  // As if it had been used in an hour.
-  const int64_t used = absl::GetCurrentTimeNanos() + 3'600'000'000'000;
-  store_->uses().Touch(name, used);
-  SaveUses(store_->folder(), name.bytes[0], store_->uses());
+  // As if it were an old one.
+  const int64_t old = absl::GetCurrentTimeNanos() - 24 * 3'600'000'000'000;
+  SetAccessTime(digest, old);
   Reopen();
   ScanAll();
-  EXPECT_FALSE(*Remove(digest, used));
-  EXPECT_TRUE(*Remove(digest, used + 1));
+  EXPECT_EQ(store_->uses().UsedAt(name), old + BlobUses::kWriteAfter * 1'000'000'000);
+  const int64_t told = absl::GetCurrentTimeNanos();
+  EXPECT_TRUE(store_->Has(digest));
+  // Nothing ends it in order: what it told is on the disk.
+  Reopen();
+  ScanAll();
+  EXPECT_FALSE(*Remove(digest, told));
+}
+
+TEST_F(BlobFilesTest, WhatAProcessBeforeToldLatelyMayBeNewerThanItsFileSays) {
+  const Digest digest = *store_->PutBytes("content");
+  const int64_t before = absl::GetCurrentTimeNanos();
+  EXPECT_TRUE(store_->Has(digest));
+  Reopen();
+  EXPECT_TRUE(absl::GetCurrentTimeNanos() > before);
+  ScanAll();
+  EXPECT_FALSE(*Remove(digest, before)) << "too lately for its file to say so";
+}
+
+TEST_F(BlobFilesTest, WhatIsAskedForBeforeItWasLookedAtIsWrittenToo) {
+  const Digest digest = *store_->PutBytes("content");
+  SetAccessTime(digest, absl::GetCurrentTimeNanos() - 24 * 3'600'000'000'000);
+  Reopen();
+  const int64_t told = absl::GetCurrentTimeNanos();
+  EXPECT_TRUE(store_->Has(digest));
+  Reopen();
+  ScanAll();
+  EXPECT_FALSE(*Remove(digest, told));
 }
 
 TEST_F(BlobFilesTest, PeekingIsNoUseAndComparesTheHash) {

@@ -12,7 +12,6 @@ namespace crossmill {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 BlobName Named(std::string_view text) { return NameOfHash(Sha256Hex(text)); }
 
@@ -25,7 +24,7 @@ TEST(BlobNameTest, HashesComeBackAsTheyWere) {
 
 TEST(BlobUsesTest, CountsEachFileOnceHoweverOftenItIsPut) {
   BlobUses uses;
-  EXPECT_FALSE(uses.Touch(Named("a"), 5));
+  EXPECT_FALSE(uses.Touch(Named("a"), 5).known);
   EXPECT_EQ(uses.count(), 0) << "asking for a blob does not make it known";
   uses.Put(Named("a"), BlobForm::kWhole, 8, 5);
   uses.Put(Named("a"), BlobForm::kWhole, 16, 4);
@@ -35,9 +34,9 @@ TEST(BlobUsesTest, CountsEachFileOnceHoweverOftenItIsPut) {
   EXPECT_EQ(uses.disk_bytes(), 24 * 512);
   uses.Drop(Named("a"), BlobForm::kWhole);
   EXPECT_EQ(uses.disk_bytes(), 8 * 512);
-  EXPECT_TRUE(uses.Touch(Named("a"), 7)) << "its parts are still there";
+  EXPECT_TRUE(uses.Touch(Named("a"), 7).known) << "its parts are still there";
   uses.Drop(Named("a"), BlobForm::kParts);
-  EXPECT_FALSE(uses.Touch(Named("a"), 7));
+  EXPECT_FALSE(uses.Touch(Named("a"), 7).known);
   EXPECT_EQ(uses.count(), 1);
   EXPECT_EQ(uses.disk_bytes(), 0);
 }
@@ -50,7 +49,7 @@ TEST(BlobUsesTest, RemovesOnlyWhatWasNotUsedSince) {
   ASSERT_TRUE(uses.BeginRemoval(Named("a"), 11));
   EXPECT_FALSE(uses.BeginRemoval(Named("a"), 11)) << "one at a time";
   uses.EndRemoval(Named("a"), false);
-  EXPECT_TRUE(uses.Touch(Named("a"), 20)) << "what could not be removed is still there";
+  EXPECT_TRUE(uses.Touch(Named("a"), 20).known) << "what could not be removed is still there";
   EXPECT_FALSE(uses.BeginRemoval(Named("a"), 20));
   ASSERT_TRUE(uses.BeginRemoval(Named("a"), 21));
   uses.EndRemoval(Named("a"), true);
@@ -80,7 +79,7 @@ TEST(BlobUsesTest, WhoAsksDuringARemovalWaitsForItsEnd) {
   ASSERT_TRUE(uses.BeginRemoval(Named("a"), 11));
   std::atomic<bool> answered = false;
   std::thread asks([&] {
-    EXPECT_FALSE(uses.Touch(Named("a"), 50));
+    EXPECT_FALSE(uses.Touch(Named("a"), 50).known);
     answered = true;
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -89,18 +88,13 @@ TEST(BlobUsesTest, WhoAsksDuringARemovalWaitsForItsEnd) {
   asks.join();
 }
 
-TEST(BlobUsesTest, UsesAreSavedWhenTheyAreMuchNewerThanWhatIsOnDisk) {
+TEST(BlobUsesTest, UsesAreWrittenWhenTheyAreMuchNewerThanWhatIsOnDisk) {
   BlobUses uses;
   const BlobName a = Named("a");
-  uses.Put(a, BlobForm::kWhole, 8, 1000 * kSecond);
-  uses.Touch(a, (1000 + BlobUses::kSaveAfter - 1) * kSecond);
-  EXPECT_THAT(uses.TakeUnsaved(a.bytes[0]), IsEmpty());
-  uses.Touch(a, (1000 + BlobUses::kSaveAfter) * kSecond);
-  const std::vector<BlobUse> unsaved = uses.TakeUnsaved(a.bytes[0]);
-  ASSERT_EQ(unsaved.size(), 1u);
-  EXPECT_EQ(unsaved[0].name, a);
-  EXPECT_EQ(unsaved[0].used_at, (1000 + BlobUses::kSaveAfter) * kSecond);
-  EXPECT_THAT(uses.TakeUnsaved(a.bytes[0]), IsEmpty()) << "they are saved now";
+  uses.Put(a, BlobForm::kWhole, 8, 1500 * kSecond, {}, 1000 * kSecond);
+  EXPECT_FALSE(uses.Touch(a, (1000 + BlobUses::kWriteAfter - 1) * kSecond).to_write);
+  EXPECT_TRUE(uses.Touch(a, (1000 + BlobUses::kWriteAfter) * kSecond).to_write);
+  EXPECT_FALSE(uses.Touch(a, (1000 + BlobUses::kWriteAfter) * kSecond).to_write) << "it is written now";
 }
 
 TEST(BlobUsesTest, PartsAreNamedOnceEach) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
+#include "common/base/text.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::bucket {
@@ -76,7 +77,7 @@ TEST(SignatureTest, OddKeysQueriesAndHeadersAsBotocoreSignsThem) {
     SignedCall call;
     call.method = "PUT";
     call.authority = "127.0.0.1:9000";
-    call.path = "/bucket/" + UriEncode(each["key"].get<std::string>(), true);
+    call.path = "/bucket/" + EncodePercent(each["key"].get<std::string>(), "/");
     for (const auto& pair : each["query"]) call.query.emplace_back(pair[0], pair[1]);
     for (const auto& pair : each["headers"]) call.headers.emplace_back(pair[0], pair[1]);
     call.payload_hash = each["hash"];

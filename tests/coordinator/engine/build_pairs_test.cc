@@ -37,11 +37,12 @@ class BuildPairsTest : public EngineTest {
     request.set_first(first);
     request.set_second(second);
     std::vector<v1::PlatformPair> platforms;
-    RETURN_IF_ERROR(pairs_->Compare(request, stop, [&](const v1::CompareBuildsResponse& response) {
-      EXPECT_EQ(response.first(), first);
-      EXPECT_EQ(response.second(), second);
-      platforms.push_back(response.platform());
-    }));
+    RETURN_IF_ERROR(
+        pairs_->Compare(core::Scope::OfFarm(), request, stop, [&](const v1::CompareBuildsResponse& response) {
+          EXPECT_EQ(response.first(), first);
+          EXPECT_EQ(response.second(), second);
+          platforms.push_back(response.platform());
+        }));
     return platforms;
   }
   v1::PlatformPair CompareOne(int64_t first, int64_t second) {
@@ -149,7 +150,7 @@ TEST_F(BuildPairsTest, WhatIsNotThereIsNotFoundAndAStopEndsIt) {
   request.set_second(build);
   request.mutable_platform()->set_os("linux");
   request.mutable_platform()->set_architecture("s390x");
-  EXPECT_TRUE(absl::IsNotFound(pairs_->Compare(request, {}, [](const auto&) {})));
+  EXPECT_TRUE(absl::IsNotFound(pairs_->Compare(core::Scope::OfFarm(), request, {}, [](const auto&) {})));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class EngineMatrixTest : public EngineTest {
 
 TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
   const auto builds = Matrix({"a", "b", "c"});
-  const auto first = engine_->SubmitAll(builds, "key");
+  const auto first = engine_->SubmitAll(builds, "key", {});
   ASSERT_OK(first);
   EXPECT_FALSE(first->existing);
   for (int64_t i = 0; i < 3; ++i) {
@@ -45,27 +45,27 @@ TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
   }
   StopCoordinator();
   StartCoordinator();
-  const auto again = engine_->SubmitAll(builds, "key");
+  const auto again = engine_->SubmitAll(builds, "key", {});
   ASSERT_OK(again);
   EXPECT_TRUE(again->existing);
   EXPECT_EQ(again->build, first->build);
   EXPECT_TRUE(absl::IsNotFound(engine_->reader().Get(first->build + 3).status())) << "nothing was submitted";
   // Neither another matrix nor one of its builds alone.
-  EXPECT_TRUE(absl::IsAlreadyExists(engine_->SubmitAll(Matrix({"a", "b"}), "key").status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(engine_->SubmitAll(Matrix({"a", "b"}), "key", {}).status()));
   EXPECT_TRUE(absl::IsAlreadyExists(engine_->Submit(builds[0], "key").status()));
 }
 
 TEST_F(EngineMatrixTest, OneThatIsRefusedRefusesAll) {
   auto builds = Matrix({"a", "b"});
   builds[1].mutable_recipe()->set_dockerfile("FROM scratch\nNOTHING\n");
-  const auto refused = engine_->SubmitAll(builds, "");
+  const auto refused = engine_->SubmitAll(builds, "", {});
   EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("A=b: Dockerfile:2"));
   EXPECT_TRUE(absl::IsNotFound(engine_->reader().Get(1).status()));
 }
 
 TEST_F(EngineMatrixTest, CancelledAsOne) {
-  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "");
+  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "", {});
   ASSERT_OK(submitted);
   const int64_t alone = Submit(Submission("FROM scratch\nRUN other\n"));
   ASSERT_OK(engine_->Cancel(submitted->build, true, 3));
@@ -76,7 +76,7 @@ TEST_F(EngineMatrixTest, CancelledAsOne) {
 
 TEST_F(EngineMatrixTest, OneOfItSubmittedAgainIsABuildAlone) {
   const auto builds = Matrix({"a", "b"});
-  ASSERT_OK(engine_->SubmitAll(builds, ""));
+  ASSERT_OK(engine_->SubmitAll(builds, "", {}));
   const auto view = engine_->reader().Get(Submit(builds[1]));
   ASSERT_OK(view);
   EXPECT_FALSE(view->has_matrix());
@@ -90,8 +90,8 @@ TEST_F(EngineMatrixTest, WhatANameIsIsToldOnceWhenTheLastHasEnded) {
   webhook.set_created_at(1);
   ASSERT_OK(hooks.Add(webhook, "whsec_x"));
   auto worker = NewWorker("w1");
-  worker->FailOn("one b", 1);
-  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "");
+  worker->FailOn("b", 1);
+  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "", {});
   ASSERT_OK(submitted);
   worker->PlayAll();
   for (int64_t i = 0; i < 3; ++i) WaitForEnd(submitted->build + i);

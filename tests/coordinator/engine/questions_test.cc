@@ -43,7 +43,7 @@ class QuestionsTest : public EngineTest {
   absl::StatusOr<storage::BuildList::Page> List(std::string_view filter, int64_t before, int limit) {
     const int64_t now = UnixNanos(clock_.Now());
     ASSIGN_OR_RETURN(const filter::Filter parsed, filter::ParseFilter(filter, now));
-    return engine_->reader().List(parsed, before, limit, now);
+    return engine_->reader().List(core::Scope::OfFarm(), parsed, before, limit, now);
   }
 
   std::shared_ptr<HoldingLink> link_ = std::make_shared<HoldingLink>();

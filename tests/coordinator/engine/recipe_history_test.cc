@@ -46,7 +46,7 @@ class RecipeHistoryTest : public EngineTest {
   v1::BuildHistoryResponse History(const std::string& name) {
     v1::BuildHistoryRequest request;
     request.set_name(name);
-    auto answer = history_->List(request);
+    auto answer = history_->List(core::Scope::OfFarm(), request);
     EXPECT_OK(answer);
     return answer.ok() ? *answer : v1::BuildHistoryResponse();
   }
@@ -90,11 +90,11 @@ TEST_F(RecipeHistoryTest, AnUnknownNameIsNotFound) {
   Build("FROM scratch\nRUN one\n");
   v1::BuildHistoryRequest request;
   request.set_name("nothing");
-  const auto answer = history_->List(request);
+  const auto answer = history_->List(core::Scope::OfFarm(), request);
   EXPECT_TRUE(absl::IsNotFound(answer.status()));
   request.set_name("app");
   request.set_limit(-1);
-  EXPECT_TRUE(absl::IsInvalidArgument(history_->List(request).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(history_->List(core::Scope::OfFarm(), request).status()));
 }
 
 TEST_F(RecipeHistoryTest, ARepositoryIsFoundByItsWholeAddress) {

@@ -203,7 +203,7 @@ TEST_F(StageRootsTest, WhatCompilingTook) {
     const int64_t id = Execute(stage, stage.steps(0), {base_}, base_, started += 100);
     ASSERT_OK(records_->SavePackages(id, {package}));
   }
-  PastCompiles past(*records_);
+  PastCompiles past(*records_, core::Scope::OfFarm());
   const auto found = past.Find("demo", "1.0");
   ASSERT_OK(found);
   std::vector<std::string> told;

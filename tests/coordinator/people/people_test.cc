@@ -175,6 +175,7 @@ TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
   EXPECT_EQ(people_->GetProject("bad").status().code(), absl::StatusCode::kNotFound);
   ASSERT_OK(people_->CreateProject("small", {"running-steps=1"}));
   EXPECT_EQ(told["small"], 1);
+  ASSERT_OK(people_->RemoveProject("small"));
 
   const std::string secret = people_->CreateToken(Token("ci", v1::ACCESS_SUBMIT, "shop"))->secret();
   EXPECT_EQ(people_->RemoveProject("shop").code(), absl::StatusCode::kFailedPrecondition);

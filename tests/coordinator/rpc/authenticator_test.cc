@@ -165,7 +165,7 @@ TEST_F(AuthenticatorTest, PlainTextToOtherHostsIsRefusedOnBothEnds) {
   options.tcp_address = "0.0.0.0:0";
   EXPECT_TRUE(absl::IsFailedPrecondition(coordinator::RpcServer::Start(options, {}).status()));
   options.insecure = true;
-  EXPECT_OK(coordinator::RpcServer::Start(options, {}));
+  EXPECT_OK(coordinator::RpcServer::Start(options, {{"crossmill.v1.Builds", &builds_}}));
   EXPECT_TRUE(
       absl::IsFailedPrecondition(rpc::MakeChannel({"farm.example:4160", "token", "", false}).status()));
   EXPECT_OK(rpc::MakeChannel({"farm.example:4160", "token", "", true}));

@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
 #include "common/base/status.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "common/rpc/status_proto.h"
 #include "common/rpc/zstd_stream.h"
 #include "google/bytestream/bytestream_service.grpc.pb.h"

@@ -48,12 +48,34 @@ class FarmWatchersTest : public RpcFixture {
     board_.Note(build);
   }
 
+  void NoteOf(const std::string& project, int64_t id) {
+    v1::BuildView build;
+    build.set_id(id);
+    build.set_project(project);
+    build.set_status(v1::BUILD_STATUS_RUNNING);
+    board_.Note(build);
+  }
+
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
   storage::OverviewRecords overview_records_{records_->connection()};
   overview::NewsBoard board_{1000};
   FarmWatchers watchers_{board_, std::chrono::milliseconds(1)};
   OverviewService overview_{overview_records_, watchers_, clock_, authenticator_};
 };
+
+TEST_F(FarmWatchersTest, ATokenOfAProjectIsToldOfItsBuildsAloneAndAnOperatorOfAll) {
+  Call ours(TcpChannel(kReadToken), 0), all(TcpChannel(kClientToken), 0);
+  EXPECT_TRUE(ours.Next().reset());
+  EXPECT_TRUE(all.Next().reset());
+  NoteOf("shop", 1);
+  EXPECT_EQ(all.Next().builds(0).id(), 1);
+  NoteOf("", 2);
+  // The first message since: of the other build there was none.
+  const v1::FarmNews news = ours.Next();
+  ASSERT_EQ(news.builds_size(), 1);
+  EXPECT_EQ(news.builds(0).id(), 2);
+  EXPECT_EQ(all.Next().builds(0).id(), 2);
+}
 
 TEST_F(FarmWatchersTest, WhoKnowsNothingIsToldSoAndThenWhatChanges) {
   Note(1, v1::BUILD_STATUS_RUNNING);

@@ -96,9 +96,9 @@ TEST_F(NoticesTest, StatesAreByNameAndPlatform) {
   EXPECT_EQ(FormatPlatform((*all)[2].platform()), "linux/arm64");
   EXPECT_EQ(states_.States("b/app", "", {}, 100)->size(), 2u);
   EXPECT_EQ(states_.States("b/app", "linux/arm64", {}, 100)->size(), 1u);
-  EXPECT_EQ(states_.States("", "", {"b/app", "linux/amd64"}, 100)->size(), 1u);
-  EXPECT_EQ(states_.States("b/app", "", {"b/app", "linux/amd64"}, 100)->size(), 1u);
-  EXPECT_EQ(states_.States("", "", {"b/app", "linux/arm64"}, 100)->size(), 0u);
+  EXPECT_EQ(states_.States("", "", {"b/app", "linux/amd64", "default"}, 100)->size(), 1u);
+  EXPECT_EQ(states_.States("b/app", "", {"b/app", "linux/amd64", "default"}, 100)->size(), 1u);
+  EXPECT_EQ(states_.States("", "", {"b/app", "linux/arm64", "default"}, 100)->size(), 0u);
 }
 
 TEST_F(NoticesTest, RepositoriesAreTheirOwnNames) {
@@ -135,6 +135,34 @@ TEST_F(NoticesTest, AFarmIsKnownByTheSameIdForEver) {
   EXPECT_EQ(farm->id.size(), 16u);
   EXPECT_EQ(farm->since.size(), 10u);
   EXPECT_EQ(states_.Identity()->id, farm->id);
+}
+
+TEST_F(NoticesTest, NamesOfTwoProjectsHaveStatesOfTheirOwn) {
+  const auto end = [this](const std::string& project, v1::BuildStatus status, int64_t finished_at) {
+    v1::BuildSubmission submission;
+    submission.set_project(project);
+    submission.mutable_options()->add_tags("app:1");
+    return End(submission, status, finished_at, {"linux/amd64"});
+  };
+  const int64_t everybody = end("", v1::BUILD_STATUS_SUCCEEDED, 10);
+  const int64_t shop = end("shop", v1::BUILD_STATUS_FAILED, 20);
+  const auto told = [this](const core::Scope& scope) {
+    std::vector<int64_t> builds;
+    for (const v1::NameState& state : states_.States("app", "", {}, 10, scope).value())
+      builds.push_back(state.status_build());
+    const auto changes = states_.Changes("app", "", 0, 10, scope).value();
+    for (const v1::StateChange& change : changes) builds.push_back(change.build_id());
+    return builds;
+  };
+  EXPECT_THAT(told(core::Scope::OfProject("")), ElementsAre(everybody, everybody));
+  EXPECT_THAT(told(core::Scope::OfProject("shop")), ElementsAre(shop, shop));
+  EXPECT_THAT(told(core::Scope::OfProject("bank")), IsEmpty());
+  EXPECT_THAT(told(core::Scope::OfFarm()), ElementsAre(everybody, shop, shop, everybody));
+  // Page by page nothing is lost between two projects.
+  const auto first = states_.States("", "", {}, 1).value().front();
+  EXPECT_EQ(first.project(), "");
+  const auto second = states_.States("", "", {"app", "linux/amd64", "default"}, 1).value().front();
+  EXPECT_EQ(second.project(), "shop");
 }
 
 TEST_F(NoticesTest, AnOlderRecordIsFilledWithTheSame) {

@@ -21,7 +21,7 @@ constexpr int64_t kInNanoseconds = 1'000'000'000;
 class OverviewRecordsTest : public OverviewFixture {
  protected:
   std::vector<v1::WallRow> Wall(const std::optional<WallPlace>& behind = std::nullopt, int limit = 100) {
-    return overview_->Wall(behind, limit).value();
+    return overview_->Wall(core::Scope::OfFarm(), behind, limit).value();
   }
   std::vector<std::string> Names() {
     std::vector<std::string> names;

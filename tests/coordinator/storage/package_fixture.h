@@ -53,8 +53,10 @@ class PackageRecordFixture : public ::testing::Test {
 
   // A build of that image, submitted now.
   int64_t Submit(const std::string& image = "example/app:1",
-                 const std::vector<std::pair<std::string, std::string>>& arguments = {}) {
+                 const std::vector<std::pair<std::string, std::string>>& arguments = {},
+                 const std::string& project = "") {
     v1::BuildSubmission submission;
+    submission.set_project(project);
     submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     if (!image.empty()) submission.mutable_options()->add_tags(image);
     for (const auto& [name, value] : arguments) {

@@ -86,14 +86,23 @@ class BombTest(FarmTestCase):
         self.assert_nobody_else_died()
 
     def test_processes_without_end(self):
-        self.dockerfile("FROM tiny\nRUN b() { b | b & b & sleep 1; }; b; sleep 60\n")
+        # The shell that makes them dies where the limit is reached; they stay, to be counted, and so does the step: `exec`
+        # needs no process of its own.
+        self.dockerfile("FROM tiny\nRUN sh -c 'while :; do sleep 60 & done'; exec sleep 60\n")
         build = self.farm.start_build(self.context)
         self.addCleanup(build.communicate)
         wait_for(lambda: self.in_step_groups() > 100, "the bomb", 30)
         self.assert_nobody_else_died()
         self.assertLessEqual(self.in_step_groups(), 300)
         build.terminate()
-        build.wait(30)
+        build.wait(60)
+        wait_for(lambda: self.in_step_groups() == 0, "the end of the bomb", 30)
+        self.assert_nobody_else_died()
+
+    def test_processes_that_each_make_more(self):
+        # How it ends depends on which of them is refused first: it takes itself down, and nobody else.
+        self.dockerfile("FROM tiny\nRUN b() { b | b & b & sleep 1; }; b; sleep 3\n")
+        self.build()
         wait_for(lambda: self.in_step_groups() == 0, "the end of the bomb", 30)
         self.assert_nobody_else_died()
 

@@ -114,6 +114,18 @@ class Telemetry(FarmTestCase):
             self.assertEqual(bytes.fromhex(trace) in request, of_trace is not None, words)
             self.assertEqual(bytes.fromhex(parent) in request, of_trace is not None, words)
 
+    def test_what_builds_a_build_again_is_not_in_its_trace(self):
+        self.dockerfile("FROM tiny\nRUN echo again > /again\n")
+        trace = "4bf92f3577b34da6a3ce929d0e0e4737"
+        with unittest.mock.patch.dict(os.environ, {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"}):
+            self.trace_of("--network", "none")
+        first = self.farm.show()["id"]
+        for words in (("retry",), ("verify", "--allow-same-host")):
+            before = len(self.receiver.bodies)
+            self.assert_exit(self.farm.cli(*words, str(first)), 0)
+            wait_for(lambda: len(self.receiver.bodies) > before, f"the trace of {words[0]}", limit=60)
+            self.assertNotIn(bytes.fromhex(trace), self.receiver.bodies[-1], words)
+
     def test_a_failed_build_says_so(self):
         self.dockerfile("FROM tiny\nRUN exit 3\n")
         _, spans = decoded(self.trace_of("--network", "none", code=1))

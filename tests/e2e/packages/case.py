@@ -29,7 +29,7 @@ class Case:
     build_deps_seen: bool = True
     # The build fails, at this package.
     fails: str = ""
-    # "quick" runs in scripts/test, "slow" in scripts/check; "emulated" is slow and for the other architecture too.
+    # "quick" runs in `scripts/check slow`, "slow" in `scripts/check installs`; "emulated" is slow and for the other architecture too.
     part: str = "quick"
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -47,6 +48,29 @@ class TokensTest(FarmTestCase):
         self.farm.start_coordinator()
         self.assert_exit(self.as_(kept, "ls"), 0)
         self.assert_says(self.as_(token, "ls"), "the token is not known to this coordinator")
+
+    def test_a_person_logs_in_and_out(self):
+        token = self.create("carla", "--role", "submit")
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+            # As on a machine of a person's own: nothing says where the farm is.
+            own = {"CROSSMILL_DATA": "", "CROSSMILL_COORDINATOR": "", "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "HOME": home}
+            address = f"127.0.0.1:{self.farm.port}"
+            crossmill = lambda *arguments, given="": subprocess.run(
+                [BIN / "crossmill", *arguments], input=given, capture_output=True, text=True, timeout=120,
+                env={name: value for name, value in (self.farm.environment() | own).items() if value})
+            self.assert_says(crossmill("login", address, given="cmill_nobody\n"), "the token is not known to this coordinator")
+            self.assertFalse(os.path.exists(f"{home}/crossmill/login.toml"))
+            logged_in = crossmill("login", address, given=token + "\n")
+            self.assertEqual(logged_in.stdout, f"logged in to {address} as carla (role submit, project default)\n", logged_in.stderr)
+            self.dockerfile("""
+                FROM tiny
+                RUN echo mine >/whose
+                """)
+            self.assert_exit(crossmill("build", self.context), 0)
+            self.assertTrue(self.json("admin", "audit", "ls", "--who", "carla"))
+            self.assert_exit(crossmill("logout"), 0)
+            self.assertIn("cannot reach the coordinator at unix:", crossmill("--data", f"{home}/none", "ls").stderr)
+            self.assertNotIn(token, "".join(path.read_text() for path in pathlib.Path(home).rglob("*") if path.is_file()))
 
     def test_a_stream_ends_when_its_token_is_revoked(self):
         self.dockerfile("""

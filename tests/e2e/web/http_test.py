@@ -90,6 +90,8 @@ class Reading(HttpCase):
         self.assertEqual(document["openapi"], "3.1.0")
         hook = self.json("/api/v1/webhooks", verb="POST", body=json.dumps({"url": "https://example.org/", "names": "none"}))["webhook"]
         self.addCleanup(self.json, f"/api/v1/webhooks/{hook['id']}", verb="DELETE")
+        self.dockerfile("FROM tiny\nARG A\nRUN echo $A > /a\n")
+        matrix = self.build_json("--network", "none", "--matrix", "A=1,2")["matrix_id"]
         needed = {"/api/v1/badges/build.svg": "?name=example/app", "/api/v1/badges/verdict.svg": "?name=example/app",
                   "/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
                   "/api/v1/history": "?name=example/app"}
@@ -98,6 +100,7 @@ class Reading(HttpCase):
                 continue
             with self.subTest(path):
                 filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution()).replace("{webhook_id}", hook["id"])
+                filled = filled.replace("{matrix_id}", str(matrix))
                 status, fields, body = self.request("GET", filled + needed.get(path, ""))
                 self.assertEqual(status, 200, body)
                 content = operations["get"]["responses"]["200"]["content"]

@@ -90,6 +90,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/matrices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Submits a build for each of the combinations of build arguments: all or none. */
+        post: operations["SubmitMatrix"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matrices/{matrix_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The builds of a matrix, without their stages, and what they are together. */
+        get: operations["GetMatrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/matrices/{matrix_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels all builds of a matrix. */
+        post: operations["CancelMatrix"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/builds/{build_id}/events": {
         parameters: {
             query?: never;
@@ -836,6 +887,7 @@ export interface components {
             neutral?: components["schemas"]["NeutralComparison"];
             /** Format: int64 */
             plannedAt: string;
+            matrix?: components["schemas"]["MatrixPlace"];
             waits: string[];
         };
         /** @enum {string} */
@@ -1235,6 +1287,15 @@ export interface components {
             difference?: components["schemas"]["PathDifference"];
             example?: components["schemas"]["ContentDifference"];
         };
+        MatrixPlace: {
+            /** Format: uint32 */
+            place: number;
+            /** Format: uint32 */
+            size: number;
+            combination: components["schemas"]["BuildArgument"][];
+            /** Format: int64 */
+            matrix: string;
+        };
         SubmitBuildRequestInput: {
             submission?: components["schemas"]["BuildSubmissionInput"];
             idempotencyKey?: string;
@@ -1247,6 +1308,8 @@ export interface components {
             rebuild?: components["schemas"]["RebuildInput"];
             owner?: string;
             ownerOperates?: boolean;
+            matrix?: components["schemas"]["MatrixPlaceInput"];
+            traceparent?: string;
             project?: string;
         };
         RecipeInput: {
@@ -1504,6 +1567,15 @@ export interface components {
             build?: string;
             indexDigest?: string;
         };
+        MatrixPlaceInput: {
+            /** Format: uint32 */
+            place?: number;
+            /** Format: uint32 */
+            size?: number;
+            combination?: components["schemas"]["BuildArgumentInput"][];
+            /** Format: int64 */
+            matrix?: string;
+        };
         SecretInput: {
             id?: string;
             value?: string;
@@ -1549,6 +1621,41 @@ export interface components {
         CancelSubmissionRequestInput: {
             submission?: string;
         };
+        SubmitMatrixRequestInput: {
+            submission?: components["schemas"]["BuildSubmissionInput"];
+            combinations?: components["schemas"]["MatrixCombinationInput"][];
+            idempotencyKey?: string;
+            secrets?: components["schemas"]["SecretInput"][];
+        };
+        MatrixCombinationInput: {
+            arguments?: components["schemas"]["BuildArgumentInput"][];
+            tags?: string[];
+            platforms?: components["schemas"]["PlatformInput"][];
+        };
+        SubmitMatrixResponse: {
+            /** Format: int64 */
+            matrixId: string;
+            buildIds: string[];
+            existing: boolean;
+        };
+        MatrixView: {
+            /** Format: int64 */
+            id: string;
+            status: components["schemas"]["BuildStatus"];
+            verdict: components["schemas"]["Verdict"];
+            /** Format: int64 */
+            createdAt: string;
+            /** Format: int64 */
+            finishedAt: string;
+            platforms: components["schemas"]["Platform"][];
+            builds: components["schemas"]["BuildView"][];
+        };
+        CancelMatrixRequestInput: {
+            /** Format: int64 */
+            matrixId?: string;
+            timedOut?: boolean;
+        };
+        CancelMatrixResponse: Record<string, never>;
         BuildEvent: {
             /** Format: int64 */
             number: string;
@@ -1642,6 +1749,8 @@ export interface components {
             rebuild?: components["schemas"]["Rebuild"];
             owner: string;
             ownerOperates: boolean;
+            matrix?: components["schemas"]["MatrixPlace"];
+            traceparent: string;
             project: string;
         };
         Recipe: {
@@ -2424,6 +2533,8 @@ export interface components {
             /** Format: uint64 */
             cachesBytes: string;
             cordoned: boolean;
+            /** Format: int64 */
+            clockAhead?: string;
         };
         WorkerInfo: {
             name: string;
@@ -2522,6 +2633,7 @@ export interface components {
             verdictBuild: string;
             /** Format: int64 */
             verdictSince: string;
+            project: string;
         };
         ListStateChangesResponse: {
             changes: components["schemas"]["StateChange"][];
@@ -2543,6 +2655,7 @@ export interface components {
             verdict: components["schemas"]["Verdict"];
             verdictBefore: components["schemas"]["Verdict"];
             reason: string;
+            project: string;
         };
         ListWebhooksResponse: {
             webhooks: components["schemas"]["Webhook"][];
@@ -2930,6 +3043,116 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    SubmitMatrix: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SubmitMatrixRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmitMatrixResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetMatrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                matrix_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatrixView"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CancelMatrix: {
+        parameters: {
+            query?: {
+                timed_out?: true | false | "1" | "0" | "";
+            };
+            header?: never;
+            path: {
+                matrix_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelMatrixRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelMatrixResponse"];
+                };
             };
             /** @description What was wrong (RFC 9457) */
             default: {

@@ -1,4 +1,4 @@
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 
 #include <array>
 #include <charconv>
@@ -50,7 +50,7 @@ bool IsUuid(std::string_view text) {
 
 // The segments from `blobs` or `compressed-blobs` on.
 absl::Status ParseBlobPart(std::string_view name, absl::Span<const std::string_view> rest, bool allow_more,
-                           BlobName* parsed) {
+                           ResourceName* parsed) {
   if (rest[0] == "compressed-blobs") {
     if (rest.size() < 2 || rest[1] != "zstd") return Malformed(name, "the only compressor is zstd");
     parsed->zstd = true;
@@ -106,25 +106,25 @@ absl::Status CheckDigest(const Digest& digest) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<BlobName> ParseReadName(std::string_view name) {
+absl::StatusOr<ResourceName> ParseReadName(std::string_view name) {
   const std::vector<std::string_view> all = Split(name);
   const absl::Span<const std::string_view> segments(all);
   const size_t count = InstanceSegments(segments);
   if (count == segments.size()) return Malformed(name, "expected [instance/]blobs/{hash}/{size}");
-  BlobName parsed;
+  ResourceName parsed;
   parsed.instance = InstanceOf(name, segments, count);
   RETURN_IF_ERROR(ParseBlobPart(name, segments.subspan(count), false, &parsed));
   return parsed;
 }
 
-absl::StatusOr<BlobName> ParseWriteName(std::string_view name) {
+absl::StatusOr<ResourceName> ParseWriteName(std::string_view name) {
   const std::vector<std::string_view> all = Split(name);
   const absl::Span<const std::string_view> segments(all);
   const size_t count = InstanceSegments(segments);
   if (count + 3 > segments.size() || segments[count] != "uploads") {
     return Malformed(name, "expected [instance/]uploads/{uuid}/blobs/{hash}/{size}");
   }
-  BlobName parsed;
+  ResourceName parsed;
   parsed.instance = InstanceOf(name, segments, count);
   parsed.uuid = std::string(segments[count + 1]);
   if (!IsUuid(parsed.uuid)) return Malformed(name, "expected a UUID after uploads/");

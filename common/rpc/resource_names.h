@@ -1,4 +1,4 @@
-// Resource names of blobs in the ByteStream protocol, as the Remote Execution API v2 defines them:
+// Names of blobs in the ByteStream protocol, as the Remote Execution API v2 defines them:
 //
 //   read   [instance/]blobs/{hash}/{size}
 //   write  [instance/]uploads/{uuid}/blobs/{hash}/{size}[/anything]
@@ -16,7 +16,7 @@
 
 namespace crossmill::rpc {
 
-struct BlobName {
+struct ResourceName {
   std::string instance;
   // Only in names for writing.
   std::string uuid;
@@ -25,8 +25,8 @@ struct BlobName {
 };
 
 // INVALID_ARGUMENT names the resource and what is wrong with it.
-absl::StatusOr<BlobName> ParseReadName(std::string_view name);
-absl::StatusOr<BlobName> ParseWriteName(std::string_view name);
+absl::StatusOr<ResourceName> ParseReadName(std::string_view name);
+absl::StatusOr<ResourceName> ParseWriteName(std::string_view name);
 
 std::string ReadName(const Digest& digest, bool zstd = false);
 // With a fresh random UUID.
