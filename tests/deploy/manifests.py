@@ -12,9 +12,9 @@ CASES = sorted(path.name for path in GOLDEN.iterdir() if (path / "values.yaml").
 HELM = pathlib.Path(os.environ.get("CROSSMILL_HELM", ROOT / "build/peers/bin/helm"))
 
 
-def render(*options, name="crossmill", namespace="farm"):
+def render(*options, name="crossmill", namespace="farm", chart=CHART):
     """What Helm makes of the chart, as text; an AssertionError with its words where it refuses."""
-    result = subprocess.run([HELM, "template", name, CHART, "--namespace", namespace, *map(str, options)],
+    result = subprocess.run([HELM, "template", name, chart, "--namespace", namespace, *map(str, options)],
                             capture_output=True, text=True)
     if result.returncode != 0:
         raise AssertionError(result.stderr)

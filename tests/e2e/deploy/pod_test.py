@@ -3,6 +3,7 @@
 in which it is root with some capabilities, the chart's subordinate ids, no privileges on the machine. It joins a farm, and
 what it builds has the bytes of a usual worker."""
 import pathlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -18,14 +19,17 @@ GOLDEN = ROOT / "tests/golden/deploy/plain/expected.yaml"
 FIRST = 1879048192
 # Of the image (deploy/images/Dockerfile).
 USER_OF_IMAGE = 800
+# Until the ids are mapped, and it is root of them.
+WAIT = 'read go; exec setpriv --reuid=0 --regid=0 --clear-groups -- "$@"'
 SCRIPT = """
-read go
 mount --make-rprivate /
-mount --bind "$1" /etc/subuid
-mount --bind "$1" /etc/subgid
-capabilities=$2
-shift 2
-exec setpriv --reuid=0 --regid=0 --clear-groups --ambient-caps=-all --inh-caps=-all --bounding-set="-all,$capabilities" -- "$@"
+mount --bind "$1.users" /etc/subuid
+mount --bind "$1.groups" /etc/subgid
+mount --bind "$2/newuidmap" /usr/bin/newuidmap
+mount --bind "$2/newgidmap" /usr/bin/newgidmap
+capabilities=$3
+shift 3
+exec setpriv --ambient-caps=-all --inh-caps=-all --bounding-set="-all,$capabilities" -- "$@"
 """
 
 
@@ -39,18 +43,23 @@ class Pod(FarmTestCase):
 
     @classmethod
     def setUpClass(cls):
-        require_program("unshare", "setpriv")
+        require_program("unshare", "setpriv", "setcap")
         super().setUpClass()
         text = GOLDEN.read_text()
         cls.ids = re.search(r"\n  ids: \|\n((?:    crossmill:.*\n)+)", text)[1].replace("    ", "")
         cls.capabilities = re.search(r"add: \[([A-Z_, ]+)\]", text)[1].lower().split(", ")
-        # With the ids of this machine's user where the chart has those of the image's.
-        user = int(subprocess.run(["id", "-u", "crossmill"], capture_output=True, text=True, check=True).stdout)
+        # With the ids of this machine's user and group where the chart has those of the image's.
         file = cls.farm.folder / "ids"
-        file.write_text(ids(user))
-        file.chmod(0o644)
+        user = pwd.getpwnam("crossmill")
+        for name, own in (("users", user.pw_uid), ("groups", user.pw_gid)):
+            part = file.with_name(f"ids.{name}")
+            part.write_text(ids(own))
+            part.chmod(0o644)
         cls.start(file)
-        cls.farm.wait_for_workers(2)
+        try:
+            cls.farm.wait_for_workers(2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{(cls.farm.folder / 'pod.log').read_text()}") from error
 
     @classmethod
     def start(cls, id_file):
@@ -60,9 +69,18 @@ class Pod(FarmTestCase):
         (data / "token").write_text(farm.worker_token + "\n")
         for path in (data, data / "token"):
             shutil.chown(path, FIRST, FIRST)
+        # As in the image, whose files are those of the pod's root: file capabilities, not setuid.
+        tools = farm.folder / "tools"
+        tools.mkdir(mode=0o755)
+        for name, capability in (("newuidmap", "cap_setuid"), ("newgidmap", "cap_setgid")):
+            shutil.copyfile(f"/usr/bin/{name}", tools / name)
+            (tools / name).chmod(0o755)
+            shutil.chown(tools / name, FIRST, FIRST)
+            subprocess.run(["setcap", "-n", str(FIRST), f"{capability}+ep", tools / name], check=True)
         log = open(farm.folder / "pod.log", "ab")
         worker = subprocess.Popen(
-            ["unshare", "--user", "--mount", "--propagation=unchanged", "--keep-caps", "sh", "-ec", SCRIPT, "sh", id_file,
+            ["unshare", "--user", "--mount", "--propagation=unchanged", "--keep-caps", "sh", "-ec", WAIT, "sh", "sh", "-ec", SCRIPT,
+             "sh", id_file, tools,
              ",".join("+" + name for name in cls.capabilities), BIN / "crossmill-worker", "--coordinator",
              f"127.0.0.1:{farm.port}", "--name", "pod", "--data", data / "data", "--token-file", data / "token", "--slots", "2"],
             stdin=subprocess.PIPE, stdout=log, stderr=log)
