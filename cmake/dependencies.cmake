@@ -18,6 +18,7 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(CJOSE REQUIRED IMPORTED_TARGET cjose)
 # Headers only. 1.81 is beside the default version of Debian 12.
 find_package(Boost 1.81 REQUIRED)
 if(CROSSMILL_GRPC)

@@ -428,7 +428,7 @@ class ServerImpl final : public Server {
         std::make_unique<WorkerQueueService>(*engine_, *authenticator_, passing_, options_.worker_timeout);
     retention_ = std::make_unique<RetentionService>(
         RetentionService::Parts{*collector_, *policy_records_, *room_, engine_->reader(), clock_,
-                                options_.data_folder},
+                                options_.data_folder, Telemetry::LastBackupAt},
         *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -490,7 +490,9 @@ class ServerImpl final : public Server {
                           .sessions = *sessions_,
                           .clock = clock_};
     parts.unready = [this] { return readiness_.Reasons(); };
-    parts.numbers = [this] { return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder); };
+    parts.numbers = [this] {
+      return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder, collector_->policies());
+    };
     ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, std::move(parts)));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();

@@ -65,12 +65,16 @@ absl::Status Telemetry::OpenTraces(const OtlpSettings& settings, storage::Record
   return absl::OkStatus();
 }
 
-v1::FarmNumbers Telemetry::Numbers(Engine& engine, absl::Time now, const std::string& data_folder) {
+int64_t Telemetry::LastBackupAt(const std::string& data_folder) { return backup::LastBackupAt(data_folder); }
+
+v1::FarmNumbers Telemetry::Numbers(Engine& engine, absl::Time now, const std::string& data_folder,
+                                   const Policies& policies) {
   v1::FarmNumbers numbers;
   for (v1::PlatformState& state : PlatformStatesOf(engine.reader().Scheduling(), counters_.words(), now))
     *numbers.add_platforms() = std::move(state);
   counters_.CopyTo(numbers.mutable_counters());
-  numbers.set_last_backup_at(backup::LastBackupAt(data_folder));
+  numbers.set_last_backup_at(LastBackupAt(data_folder));
+  numbers.set_backup_warn_after_seconds(BackupWarnSeconds(policies));
   return numbers;
 }
 

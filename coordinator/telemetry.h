@@ -13,6 +13,7 @@
 #include "common/http/http_client.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/metrics/farm_counters.h"
+#include "coordinator/retention/policies.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/traces/otlp_settings.h"
 #include "coordinator/traces/trace_exporter.h"
@@ -31,7 +32,10 @@ class Telemetry {
   // Its end is on record.
   void BuildEnded(int64_t build, const std::optional<BuildTimes>& times);
   // `now` is by the engine's passing clock; the data folder knows of its last backup.
-  v1::FarmNumbers Numbers(Engine& engine, absl::Time now, const std::string& data_folder);
+  v1::FarmNumbers Numbers(Engine& engine, absl::Time now, const std::string& data_folder,
+                          const Policies& policies);
+  // As backup::LastBackupAt.
+  static int64_t LastBackupAt(const std::string& data_folder);
 
  private:
   FarmCounters counters_;

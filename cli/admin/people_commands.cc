@@ -7,6 +7,7 @@
 
 #include "cli/admin/admin_group.h"
 #include "cli/admin/render_people.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/status.h"
 #include "common/words/age.h"
@@ -16,10 +17,6 @@ namespace crossmill::cli {
 namespace {
 
 using Stub = v1::People::StubInterface;
-
-void AddJson(CLI::App& command, Session& session) {
-  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
-}
 
 absl::StatusOr<int> PrintProjects(Session& session, const ProjectList& projects) {
   RETURN_IF_ERROR(session.json ? session.PrintJson(ProjectsJson(projects))
@@ -82,7 +79,7 @@ void AddProjectCommands(CLI::App& admin, Session& session) {
   CLI::App* project = admin.add_subcommand("project", "Who shares limits and a fair part of the farm");
   project->require_subcommand(1);
   CLI::App* list = project->add_subcommand("ls", "List the projects");
-  AddJson(*list, session);
+  AddJsonFlag(*list, session);
   list->callback([&session] { session.command = [&session] { return ListProjects(session); }; });
   for (const bool make : {true, false}) {
     const auto name = std::make_shared<std::string>();
@@ -92,7 +89,7 @@ void AddProjectCommands(CLI::App& admin, Session& session) {
     command->add_option("project", *name, "Its name")->required();
     command->add_option("setting", *settings, "NAME=VALUE: running-steps=N, queued-builds=N; 0: no limit")
         ->required(!make);
-    AddJson(*command, session);
+    AddJsonFlag(*command, session);
     command->callback([&session, name, settings, make] {
       session.command = [&session, name, settings, make] {
         return make ? CreateProject(session, *name, *settings) : SetProject(session, *name, *settings);
@@ -177,18 +174,18 @@ void AddTokenCommands(CLI::App& admin, Session& session) {
       ->expected(1)
       ->take_all();
   create->add_option("--expires", flags->expires, "After so long: 8h, 30d [never]");
-  AddJson(*create, session);
+  AddJsonFlag(*create, session);
   create->callback(
       [&session, flags] { session.command = [&session, flags] { return CreateToken(session, *flags); }; });
   CLI::App* list = token->add_subcommand("ls", "List the tokens, without their secrets");
   list->add_flag("-a,--all", flags->all, "Also those that are revoked or expired");
-  AddJson(*list, session);
+  AddJsonFlag(*list, session);
   list->callback(
       [&session, flags] { session.command = [&session, flags] { return ListTokens(session, flags->all); }; });
   CLI::App* revoke =
       token->add_subcommand("revoke", "Let a token be worth nothing; what it has open ends within seconds");
   revoke->add_option("token", flags->name, "Its number, or the name of one or more")->required();
-  AddJson(*revoke, session);
+  AddJsonFlag(*revoke, session);
   revoke->callback([&session, flags] {
     session.command = [&session, flags] { return RevokeToken(session, flags->name); };
   });

@@ -7,12 +7,6 @@
 namespace crossmill::cli {
 namespace {
 
-// As a line of the log has it; empty where it has none.
-std::string TextIn(const Json& line, const char* name) {
-  const auto found = line.find(name);
-  return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string AboutOf(const Json& line) {
   std::string text;
   const auto about = line.find("about");
@@ -64,12 +58,12 @@ std::string RenderAuditLines(const v1::ListAuditResponse& response, const TextOp
   for (const std::string& text : response.lines()) {
     const Json line = Json::parse(text, nullptr, false);
     if (!line.is_object()) continue;
-    const std::string client = TextIn(line, "client");
-    const std::string outcome = TextIn(line, "outcome");
-    table.Add({{TextIn(line, "time").substr(0, 19)},
+    const std::string client = TextMember(line, "client");
+    const std::string outcome = TextMember(line, "outcome");
+    table.Add({{TextMember(line, "time").substr(0, 19)},
                {client.empty() ? "operator" : client, Ink::kBold},
-               {TextIn(line, "peer")},
-               {ShortCall(TextIn(line, "call"))},
+               {TextMember(line, "peer")},
+               {ShortCall(TextMember(line, "call"))},
                {AboutOf(line)},
                {outcome, outcome == "OK" ? Ink::kPlain : Ink::kYellow}});
   }

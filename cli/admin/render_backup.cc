@@ -12,11 +12,6 @@ int64_t NumberOf(const Json& document, const char* name) {
   return found != document.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
 }
 
-std::string TextOf(const Json& document, const char* name) {
-  const auto found = document.find(name);
-  return found != document.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 // What the backup does not have.
 std::string Lacks(const Json& backup) {
   std::string text;
@@ -30,7 +25,7 @@ std::string Lacks(const Json& backup) {
   if (const int64_t blobs = NumberOf(backup, "bucket_blobs"); blobs > 0) {
     text +=
         fmt::format("{} blobs of {} are only in the bucket {}: without it the backup is not whole\n", blobs,
-                    FormatBytes(NumberOf(backup, "bucket_bytes")), Printable(TextOf(backup, "bucket")));
+                    FormatBytes(NumberOf(backup, "bucket_bytes")), Printable(TextMember(backup, "bucket")));
   }
   return text;
 }
@@ -45,7 +40,7 @@ std::string Whole(const Json& backup) {
 }  // namespace
 
 std::string RenderBackup(const Json& backup) {
-  std::string text = fmt::format("backup {}: {}\n", TextOf(backup, "name"), Whole(backup));
+  std::string text = fmt::format("backup {}: {}\n", TextMember(backup, "name"), Whole(backup));
   text += fmt::format("copied {} files, {}\n", NumberOf(backup, "copied"),
                       FormatBytes(NumberOf(backup, "copied_bytes")));
   if (const int64_t mended = NumberOf(backup, "mended"); mended > 0)
@@ -56,9 +51,10 @@ std::string RenderBackup(const Json& backup) {
 }
 
 std::string RenderRestore(const Json& restored) {
-  std::string text = fmt::format("restored {}, taken at {}, into {}: {}\n", TextOf(restored, "name"),
-                                 TextOf(restored, "taken_at"), TextOf(restored, "data"), Whole(restored));
-  if (const std::string moved = TextOf(restored, "moved_to"); !moved.empty())
+  std::string text =
+      fmt::format("restored {}, taken at {}, into {}: {}\n", TextMember(restored, "name"),
+                  TextMember(restored, "taken_at"), TextMember(restored, "data"), Whole(restored));
+  if (const std::string moved = TextMember(restored, "moved_to"); !moved.empty())
     text += fmt::format("what was there is in {}\n", moved);
   if (const int64_t left_out = NumberOf(restored, "left_out"); left_out > 0)
     text += fmt::format("{} blobs are damaged in the backup and were left out: run `crossmill admin check`\n",
@@ -70,7 +66,7 @@ std::string RenderRestore(const Json& restored) {
 }
 
 std::string RenderCheck(const Json& report, const TextOptions& options) {
-  std::string text = fmt::format("{}: {} builds, {} blobs of {}, {} logs{}{}\n", TextOf(report, "data"),
+  std::string text = fmt::format("{}: {} builds, {} blobs of {}, {} logs{}{}\n", TextMember(report, "data"),
                                  NumberOf(report, "builds"), NumberOf(report, "blobs"),
                                  FormatBytes(NumberOf(report, "blob_bytes")), NumberOf(report, "logs"),
                                  report.value("online", false) ? ", beside a running coordinator" : "",
@@ -84,8 +80,8 @@ std::string RenderCheck(const Json& report, const TextOptions& options) {
     const std::string_view word = done ? "mended" : grave ? "damage" : "note";
     const Ink ink = done ? Ink::kGreen : grave ? Ink::kRed : Ink::kDim;
     text += fmt::format("{} {}: {}\n       {}\n", Paint(word, ink, options.colour),
-                        Printable(TextOf(finding, "where")), Printable(TextOf(finding, "meaning")),
-                        Printable(TextOf(finding, "remedy")));
+                        Printable(TextMember(finding, "where")), Printable(TextMember(finding, "meaning")),
+                        Printable(TextMember(finding, "remedy")));
   }
   if (mended > 0) text += fmt::format("{} mended\n", mended);
   return text + (damage == 0 ? "clean\n" : fmt::format("{} damaged\n", damage));

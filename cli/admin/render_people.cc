@@ -18,10 +18,23 @@ std::string StateOf(const v1::Token& token, int64_t now) {
   return (token.expires_at() <= now ? "expired " : "until ") + day;
 }
 
-std::string RoleText(const v1::Token& token) {
-  std::string text(Word(token.role()));
-  if (token.pushes_size() > 0) text += ", push to " + absl::StrJoin(token.pushes(), " ");
+// Of a token, or of what gives tokens.
+template <typename Holder>
+std::string RoleText(const Holder& holder) {
+  std::string text(Word(holder.role()));
+  if (holder.pushes_size() > 0) text += ", push to " + absl::StrJoin(holder.pushes(), " ");
   return text;
+}
+
+std::string MakerText(const std::string& created_by, const std::string& subject = "") {
+  if (created_by.empty()) return "operator";
+  return subject.empty() ? created_by : fmt::format("{} for {}", created_by, subject);
+}
+
+std::string ClaimsText(const v1::IdentityRule& rule) {
+  return absl::StrJoin(rule.claims(), " ", [](std::string* out, const v1::ClaimPattern& claim) {
+    *out += fmt::format("{}={}", claim.claim(), claim.pattern());
+  });
 }
 
 }  // namespace
@@ -58,7 +71,7 @@ std::string RenderTokens(const TokenList& tokens, int64_t now, const TextOptions
                {RoleText(token)},
                {StateOf(token, now)},
                {token.used_at() == 0 ? "never" : FormatAge(token.used_at(), now)},
-               {token.created_by().empty() ? "operator" : token.created_by()}});
+               {MakerText(token.created_by(), token.subject())}});
   return table.Render(options);
 }
 
@@ -72,9 +85,49 @@ Json TokensJson(const TokenList& tokens) {
                     {"push", std::vector<std::string>(token.pushes().begin(), token.pushes().end())},
                     {"created_at", FormatRfc3339(token.created_at())},
                     {"created_by", token.created_by()},
+                    {"identity_rule", token.identity_rule()},
+                    {"subject", token.subject()},
                     {"expires_at", FormatRfc3339(token.expires_at())},
                     {"used_at", FormatRfc3339(token.used_at())},
                     {"revoked_at", FormatRfc3339(token.revoked_at())}});
+  return list;
+}
+
+std::string RenderIdentityRules(const IdentityRuleList& rules, const TextOptions& options) {
+  if (rules.empty()) return "there are no identity rules; `crossmill admin identity add` makes one\n";
+  Table table(
+      {{"NAME"}, {"ISSUER"}, {"AUDIENCE"}, {"CLAIMS"}, {"PROJECT"}, {"MAY"}, {"LIFE"}, {"KEYS"}, {"MADE BY"}},
+      3);
+  for (const v1::IdentityRule& rule : rules)
+    table.Add({{rule.name(), Ink::kBold},
+               {rule.issuer()},
+               {rule.audience()},
+               {ClaimsText(rule)},
+               {rule.project()},
+               {RoleText(rule)},
+               {FormatSeconds(static_cast<double>(rule.life_seconds()))},
+               {rule.keys().empty() ? "asked" : "given"},
+               {MakerText(rule.created_by())}});
+  return table.Render(options);
+}
+
+Json IdentityRulesJson(const IdentityRuleList& rules) {
+  Json list = Json::array();
+  for (const v1::IdentityRule& rule : rules) {
+    Json claims = Json::object();
+    for (const v1::ClaimPattern& claim : rule.claims()) claims[claim.claim()] = claim.pattern();
+    list.push_back({{"name", rule.name()},
+                    {"issuer", rule.issuer()},
+                    {"audience", rule.audience()},
+                    {"claims", std::move(claims)},
+                    {"project", rule.project()},
+                    {"role", Word(rule.role())},
+                    {"push", TextsJson(rule.pushes())},
+                    {"life_seconds", rule.life_seconds()},
+                    {"keys", TextOrNull(rule.keys())},
+                    {"created_at", FormatRfc3339(rule.created_at())},
+                    {"created_by", rule.created_by()}});
+  }
   return list;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
+#include "cli/admin/identity_commands.h"
 #include "cli/admin/people_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"
@@ -104,10 +105,6 @@ int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& sess
 
 }  // namespace
 
-void AddJsonFlag(CLI::App& command, Session& session) {
-  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
-}
-
 int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   Session session(env);
   CLI::App app("Cross-architecture reproducible build farm", "crossmill");
@@ -136,6 +133,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddFarmCommands(app, session);
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);
+  AddIdentityCommands(app, session);
   AddAuditCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/evidence/evidence_files.h"
 #include "cli/evidence/render_evidence.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/digest.h"
 

@@ -20,6 +20,7 @@
 #include "cli/recipe/docker_flags.h"
 #include "cli/session/build_follow.h"
 #include "cli/session/build_session.h"
+#include "cli/session/json_flag.h"
 #include "cli/session/submission.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"

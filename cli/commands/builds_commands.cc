@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
 #include "cli/matrix/render_matrix.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_fetches.h"

@@ -12,6 +12,7 @@
 #include "cli/recipe/check_context.h"
 #include "cli/recipe/check_farm.h"
 #include "cli/recipe/check_packages.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/files.h"
 #include "common/check/rules.h"

@@ -43,7 +43,4 @@ void AddDoctorCommand(CLI::App& app, Session& session);
 void AddVersionCommand(CLI::App& app, Session& session);
 void AddCompletionCommand(CLI::App& app, Session& session);
 
-// --json, on commands whose result has a document.
-void AddJsonFlag(CLI::App& command, Session& session);
-
 }  // namespace crossmill::cli

@@ -6,6 +6,7 @@
 #include "cli/commands/diff_page.h"
 #include "cli/commands/diff_pair.h"
 #include "cli/commands/report.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/causes.h"
 #include "cli/show/differences.h"
 #include "cli/show/exit_codes.h"

@@ -9,6 +9,7 @@
 #include "cli/doctor/certificate.h"
 #include "cli/doctor/farm_checks.h"
 #include "cli/local/keeper.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 
 namespace crossmill::cli {
@@ -38,6 +39,12 @@ void AddFarm(Session& session, Farm& farm, const v1::GetVersionResponse& version
       session.Call(*farm.farm, &v1::Farm::StubInterface::GetFarmStatus, v1::GetFarmStatusRequest());
   if (status.ok()) append(CheckFarmStatus(*status));
   if (!status.ok()) checks->push_back(Unanswered("state of the farm", status.status()));
+  const auto kept =
+      session.Call(*farm.retention, &v1::Retention::StubInterface::ListPolicies, v1::ListPoliciesRequest());
+  checks->push_back(kept.ok() ? CheckBackup(absl::FromUnixNanos(kept->last_backup_at()),
+                                            absl::Seconds(kept->backup_warn_after_seconds()),
+                                            absl::FromUnixNanos(version.now()))
+                              : Unanswered("backup", kept.status()));
   const auto listed =
       session.Call(*farm.farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest());
   if (!listed.ok()) return checks->push_back(Unanswered("workers", listed.status()));

@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/history/render_history.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/words/age.h"
 #include "common/words/platform.h"

@@ -9,6 +9,7 @@
 #include "cli/images/image_transfer.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/progress.h"

@@ -4,6 +4,8 @@
 #include "cli/commands/commands.h"
 #include "cli/session/login.h"
 #include "cli/show/exit_codes.h"
+#include "cli/show/text.h"
+#include "common/base/files.h"
 #include "common/base/text.h"
 #include "common/words/words.h"
 
@@ -42,9 +44,38 @@ std::string CallerText(const v1::GetCallerResponse& caller) {
   return text + ")";
 }
 
+struct LoginFlags {
+  std::string address, identity_file, identity_rule;
+};
+
+// What a pipeline service signed for this job: by the flag, or by the variable where nobody said a token.
+absl::StatusOr<std::string> IdentityToken(Session& session, const LoginFlags& flags, bool has_token) {
+  std::string text = has_token ? "" : session.env.VariableOr("CROSSMILL_IDENTITY_TOKEN");
+  if (!flags.identity_file.empty()) {
+    absl::StatusOr<std::string> read = ReadFile(flags.identity_file);
+    if (!read.ok()) return Annotate(read.status(), "--identity-token-file");
+    text = *std::move(read);
+    if (Trim(text).empty())
+      return absl::InvalidArgumentError(
+          fmt::format("{}: there is no identity token in it", flags.identity_file));
+  }
+  return std::string(Trim(text));
+}
+
+absl::StatusOr<v1::ExchangeIdentityResponse> Exchange(Session& session, ConnectOptions options,
+                                                      const std::string& identity, const LoginFlags& flags) {
+  v1::ExchangeIdentityRequest request;
+  request.set_identity_token(identity);
+  request.set_rule(flags.identity_rule);
+  // Before there is a token.
+  options.token.clear();
+  ASSIGN_OR_RETURN(const std::unique_ptr<Farm> farm, session.env.Connect(options));
+  return session.Call(*farm->people, &v1::People::StubInterface::ExchangeIdentity, request);
+}
+
 // What is kept works: the coordinator is asked first.
-absl::StatusOr<int> LogIn(Session& session, const std::string& address) {
-  if (!address.empty()) session.coordinator = address;
+absl::StatusOr<int> LogIn(Session& session, const LoginFlags& flags) {
+  if (!flags.address.empty()) session.coordinator = flags.address;
   if (session.coordinator.empty()) session.coordinator = session.env.VariableOr("CROSSMILL_COORDINATOR");
   if (session.coordinator.empty()) {
     return WithHint(absl::InvalidArgumentError("login needs the address of a coordinator"),
@@ -52,6 +83,13 @@ absl::StatusOr<int> LogIn(Session& session, const std::string& address) {
   }
   // Nothing of an earlier login: it may be what is no longer good.
   ASSIGN_OR_RETURN(ConnectOptions login, session.SaidOptions());
+  std::string until;
+  ASSIGN_OR_RETURN(const std::string identity, IdentityToken(session, flags, !login.token.empty()));
+  if (!identity.empty()) {
+    ASSIGN_OR_RETURN(const v1::ExchangeIdentityResponse given, Exchange(session, login, identity, flags));
+    login.token = given.secret();
+    until = ", until " + FormatRfc3339(given.expires_at());
+  }
   if (login.token.empty() && !login.address.starts_with("unix:")) {
     ASSIGN_OR_RETURN(login.token, AskForToken(session));
   }
@@ -59,7 +97,8 @@ absl::StatusOr<int> LogIn(Session& session, const std::string& address) {
   ASSIGN_OR_RETURN(const v1::GetCallerResponse caller,
                    session.Call(*farm->farm, &v1::Farm::StubInterface::GetCaller, v1::GetCallerRequest()));
   RETURN_IF_ERROR(WriteLogin(LoginFolder(session.env), login));
-  RETURN_IF_ERROR(session.Print(fmt::format("logged in to {} as {}\n", login.address, CallerText(caller))));
+  RETURN_IF_ERROR(
+      session.Print(fmt::format("logged in to {} as {}{}\n", login.address, CallerText(caller), until)));
   return kExitOk;
 }
 
@@ -77,13 +116,18 @@ absl::StatusOr<int> LogOut(Session& session) {
 void AddLoginCommands(CLI::App& app, Session& session) {
   CLI::App* login = app.add_subcommand(
       "login", "Keep the address and the token of a farm: commands go there until `logout`");
-  auto address = std::make_shared<std::string>();
-  login->add_option("ADDRESS", *address, "HOST:PORT or unix:/PATH [default: --coordinator]");
+  auto flags = std::make_shared<LoginFlags>();
+  login->add_option("ADDRESS", flags->address, "HOST:PORT or unix:/PATH [default: --coordinator]");
+  login->add_option(
+      "--identity-token-file", flags->identity_file,
+      "In a pipeline: file with what its service signed for the job, to be exchanged for a token of "
+      "the farm [CROSSMILL_IDENTITY_TOKEN]");
+  login->add_option("--identity-rule", flags->identity_rule, "By which rule, where more than one takes it");
   login->footer(
       "The token: --token-file, CROSSMILL_TOKEN, or a line of standard input. With TLS --ca-file, which is "
       "copied.");
   login->callback(
-      [&session, address] { session.command = [&session, address] { return LogIn(session, *address); }; });
+      [&session, flags] { session.command = [&session, flags] { return LogIn(session, *flags); }; });
   CLI::App* logout = app.add_subcommand("logout", "Forget what `login` keeps");
   logout->callback([&session] { session.command = [&session] { return LogOut(session); }; });
 }

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
 #include "cli/recipe/build_flags.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/package_json.h"
 #include "cli/show/render_package_history.h"

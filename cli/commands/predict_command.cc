@@ -6,6 +6,7 @@
 #include "cli/recipe/build_context.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/prediction_json.h"
 #include "cli/show/render_prediction.h"

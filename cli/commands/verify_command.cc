@@ -9,6 +9,7 @@
 #include "cli/reproduce/reproduction.h"
 #include "cli/session/build_follow.h"
 #include "cli/session/build_session.h"
+#include "cli/session/json_flag.h"
 #include "cli/session/submission.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/render_build.h"

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands/commands.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 
 namespace crossmill::cli {

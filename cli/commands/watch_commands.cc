@@ -9,6 +9,7 @@
 #include "cli/matrix/render_matrix.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
+#include "cli/session/json_flag.h"
 #include "cli/session/matrix_follow.h"
 #include "cli/session/submission.h"
 #include "cli/show/console_lines.h"

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cli/commands/commands.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_tables.h"

@@ -8,6 +8,7 @@
 #include "cli/commands/commands.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/wheelhouse/making/wheel_server.h"
 #include "cli/wheelhouse/making/wheelhouse_folder.h"

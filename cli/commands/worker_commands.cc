@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "cli/commands/commands.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_tables.h"

@@ -14,6 +14,7 @@ namespace {
 constexpr absl::Duration kMostClockDifference = absl::Seconds(2);
 // A worker that is away for longer was given up, not lost.
 constexpr absl::Duration kLately = absl::Hours(24 * 7);
+constexpr absl::Duration kDay = absl::Hours(24);
 // So many are named; of the others the number is said.
 constexpr size_t kMostNamed = 8;
 
@@ -159,6 +160,26 @@ std::vector<Check> CheckFarmStatus(const v1::FarmStatus& status) {
   }
   checks.push_back(queue);
   return checks;
+}
+
+Check CheckBackup(absl::Time last, absl::Duration warn_after, absl::Time now) {
+  const std::string command = "crossmill admin backup FOLDER";
+  if (last == absl::UnixEpoch())
+    return {CheckLevel::kOk, "backup",
+            fmt::format("none is known; `{}` takes one on the coordinator's machine while the farm runs",
+                        command),
+            ""};
+  const int64_t days = (now - last) / kDay;
+  const std::string age = days >= 2 ? fmt::format("{} days ago", days)
+                                    : FormatAge(absl::ToUnixNanos(last), absl::ToUnixNanos(now));
+  Check check{CheckLevel::kOk, "backup", fmt::format("the newest was taken {}", age), ""};
+  if (warn_after == absl::ZeroDuration() || now - last <= warn_after) return check;
+  check.level = CheckLevel::kWarn;
+  check.detail += fmt::format("; the policy backup.warn-after allows {}",
+                              FormatSeconds(absl::ToDoubleSeconds(warn_after)));
+  check.fix =
+      command + " on the coordinator's machine; whatever should run it every night has said why it did not";
+  return check;
 }
 
 Check CheckPlatforms(const std::vector<v1::BuildView>& builds, const std::vector<v1::WorkerView>& workers) {

@@ -26,6 +26,10 @@ std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std:
 // The coordinator's disk, and whether anything runs of what waits.
 std::vector<Check> CheckFarmStatus(const v1::FarmStatus& status);
 
+// How old the newest backup is: too old beyond `warn_after` (zero: never). `last` is the epoch where none is
+// known, which a farm of a day has a right to: that is told and not warned of.
+Check CheckBackup(absl::Time last, absl::Duration warn_after, absl::Time now);
+
 // Platforms that `builds` asked for and no connected worker builds for.
 Check CheckPlatforms(const std::vector<v1::BuildView>& builds, const std::vector<v1::WorkerView>& workers);
 

@@ -11,11 +11,6 @@
 namespace crossmill::cli {
 namespace {
 
-std::string Text(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
 absl::StatusOr<InspectedPlatform> ReadPlatform(BlobStore& blobs, const Digest& digest,
                                                const v1::GetImageResponse& response) {
   InspectedPlatform inspected;
@@ -83,18 +78,18 @@ std::string RenderPlatform(const InspectedPlatform& image, const TextOptions& op
       fmt::format("\n  {} {}\n", Paint(oci::PlatformText(image.platform), Ink::kBold, options.colour),
                   image.manifest_digest.Oci());
   AddLine(&text, "type", image.manifest.media_type);
-  AddLine(&text, "created", Text(image.config, "created"));
+  AddLine(&text, "created", TextMember(image.config, "created"));
   AddLine(&text, "size",
           fmt::format("{} in {} layers", FormatBytes(compressed), image.manifest.layers.size()));
   Json config = Json::object();
   if (const auto it = image.config.find("config"); it != image.config.end() && it->is_object()) config = *it;
-  AddLine(&text, "user", Text(config, "User"));
-  AddLine(&text, "workdir", Text(config, "WorkingDir"));
+  AddLine(&text, "user", TextMember(config, "User"));
+  AddLine(&text, "workdir", TextMember(config, "WorkingDir"));
   AddLine(&text, "entrypoint", ListText(config, "Entrypoint"));
   AddLine(&text, "cmd", ListText(config, "Cmd"));
   AddLine(&text, "ports", KeysText(config, "ExposedPorts"));
   AddLine(&text, "volumes", KeysText(config, "Volumes"));
-  AddLine(&text, "stop signal", Text(config, "StopSignal"));
+  AddLine(&text, "stop signal", TextMember(config, "StopSignal"));
   if (const auto it = config.find("Healthcheck"); it != config.end() && it->is_object()) {
     AddLine(&text, "healthcheck", ListText(*it, "Test"));
   }
@@ -243,9 +238,9 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
     for (const Json& entry : *history) {
       if (!entry.is_object()) continue;
       HistoryRow& row = rows.emplace_back();
-      row.created_by = Text(entry, "created_by");
-      row.comment = Text(entry, "comment");
-      row.created = Text(entry, "created");
+      row.created_by = TextMember(entry, "created_by");
+      row.comment = TextMember(entry, "comment");
+      row.created = TextMember(entry, "created");
       // Entries without a layer below the base's last layer are the base's too.
       row.base = layer < base_layers;
       if (!HasLayer(entry) || layer >= layers) continue;
@@ -274,7 +269,7 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
       if (own == config->end() || !own->is_array() || own->size() > rows.size()) continue;
       bool same = true;
       for (size_t i = 0; i < own->size() && same; ++i)
-        same = Text((*own)[i], "created_by") == rows[i].created_by;
+        same = TextMember((*own)[i], "created_by") == rows[i].created_by;
       for (size_t i = 0; same && i < own->size(); ++i) rows[i].base = true;
     }
   }

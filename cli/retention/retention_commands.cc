@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/retention/render_retention.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/status.h"
 #include "common/words/age.h"
@@ -17,10 +18,6 @@ struct CollectFlags {
   bool all = false;
   std::string unused_for;
 };
-
-void AddJson(CLI::App& command, Session& session) {
-  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
-}
 
 absl::StatusOr<int> ShowDiskUse(Session& session, bool verbose) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
@@ -122,7 +119,7 @@ void AddCollectCommands(CLI::App& app, Session& session) {
       "gc",
       "Remove now what the policies say: blobs beyond the budget that nothing needs, and what is too old");
   gc->add_flag("--dry-run", flags->dry_run, "Say what would go, and remove nothing");
-  AddJson(*gc, session);
+  AddJsonFlag(*gc, session);
   gc->callback(
       [&session, flags] { session.command = [&session, flags] { return Collect(session, *flags); }; });
   CLI::App* prune = app.add_subcommand(
@@ -131,7 +128,7 @@ void AddCollectCommands(CLI::App& app, Session& session) {
   prune->add_flag("--dry-run", flags->dry_run, "Say what would go, and remove nothing");
   prune->add_option("--unused-for", flags->unused_for,
                     "Only what was not used for so long: 12h, 7d [the policy blobs.grace]");
-  AddJson(*prune, session);
+  AddJsonFlag(*prune, session);
   prune->callback([&session, flags] {
     flags->all = true;
     session.command = [&session, flags] { return Collect(session, *flags); };
@@ -143,7 +140,7 @@ void AddPinCommands(CLI::App& app, Session& session) {
   CLI::App* pin =
       app.add_subcommand("pin", "Keep all that builds need, until they are unpinned; without a build: list");
   pin->add_option("build", *builds, "Numbers of builds");
-  AddJson(*pin, session);
+  AddJsonFlag(*pin, session);
   pin->callback([&session, builds] {
     session.command = [&session, builds] {
       return builds->empty() ? ListPins(session) : Pin(session, *builds, true);
@@ -167,13 +164,13 @@ void AddPolicyCommands(CLI::App& app, Session& session) {
   }
   CLI::App* policy = admin->add_subcommand("policy", "How much the farm keeps, and for how long");
   policy->require_subcommand(0, 1);
-  AddJson(*policy, session);
+  AddJsonFlag(*policy, session);
   // The parser calls those below first.
   policy->callback([&session] {
     if (!session.command) session.command = [&session] { return ShowPolicies(session); };
   });
   CLI::App* show = policy->add_subcommand("show", "List the policies");
-  AddJson(*show, session);
+  AddJsonFlag(*show, session);
   show->callback([&session] { session.command = [&session] { return ShowPolicies(session); }; });
   for (const bool reset : {false, true}) {
     const auto names = std::make_shared<std::vector<std::string>>();
@@ -181,7 +178,7 @@ void AddPolicyCommands(CLI::App& app, Session& session) {
         policy->add_subcommand(reset ? "reset" : "set", reset ? "Go back to the usual values"
                                                               : "Change policies, at once and for good");
     command->add_option("policy", *names, reset ? "NAME" : "NAME=VALUE")->required();
-    AddJson(*command, session);
+    AddJsonFlag(*command, session);
     command->callback([&session, names, reset] {
       session.command = [&session, names, reset] { return SetPolicies(session, *names, reset); };
     });
@@ -194,7 +191,7 @@ void AddRetentionCommands(CLI::App& app, Session& session) {
   const auto verbose = std::make_shared<bool>(false);
   CLI::App* df = app.add_subcommand("df", "What takes room on the coordinator's disk, and why it is kept");
   df->add_flag("-v,--verbose", *verbose, "Also what the cache consists of, and when each kind goes");
-  AddJson(*df, session);
+  AddJsonFlag(*df, session);
   df->callback([&session, verbose] {
     session.command = [&session, verbose] { return ShowDiskUse(session, *verbose); };
   });

@@ -70,13 +70,6 @@ Json BuildRequirementsJson(const TargetPlan& plan, const std::string& package) {
   return list;
 }
 
-// A text member, or "".
-std::string TextOf(const Json& object, const char* name) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 const Json& ListOf(const Json& object, const char* name) {
   static const Json kNone = Json::array();
   if (!object.is_object()) return kNone;
@@ -126,7 +119,7 @@ Json WheelhouseJson(absl::Span<const TargetRecord> records, const AskedFor& aske
     targets.push_back(TargetJson(record, asked));
   }
   for (const Json& target : ListOf(before, "targets")) {
-    if (!mine.contains(TextOf(target, "target"))) targets.push_back(target);
+    if (!mine.contains(TextMember(target, "target"))) targets.push_back(target);
   }
   return {{"form", kForm}, {"targets", std::move(targets)}};
 }
@@ -157,7 +150,7 @@ Json BuildOrderJson(absl::Span<const TargetRecord> records) {
 
 absl::StatusOr<Json> ReadWheelhouseJson(std::string_view text) {
   ASSIGN_OR_RETURN(Json document, ParseJson(text));
-  if (TextOf(document, "form") != kForm)
+  if (TextMember(document, "form") != kForm)
     return absl::InvalidArgumentError("it is no record of crossmill wheels, or of another version of it");
   return document;
 }
@@ -165,14 +158,14 @@ absl::StatusOr<Json> ReadWheelhouseJson(std::string_view text) {
 std::vector<IndexedWheel> ListedWheels(const Json& document) {
   std::vector<IndexedWheel> wheels;
   for (const Json& target : ListOf(document, "targets")) {
-    const std::string folder = TextOf(target, "target");
+    const std::string folder = TextMember(target, "target");
     if (!IsFolderName(folder)) continue;
     for (const Json& package : ListOf(target, "packages")) {
       for (const Json& file : ListOf(package, "files")) {
-        IndexedWheel wheel{TextOf(package, "name"), TextOf(package, "version"), folder, {}};
-        wheel.file.name = TextOf(file, "file_name");
-        wheel.file.requires_python = TextOf(file, "requires_python");
-        const auto hash = HashOfOci(TextOf(file, "digest"));
+        IndexedWheel wheel{TextMember(package, "name"), TextMember(package, "version"), folder, {}};
+        wheel.file.name = TextMember(file, "file_name");
+        wheel.file.requires_python = TextMember(file, "requires_python");
+        const auto hash = HashOfOci(TextMember(file, "digest"));
         const auto name = python::WheelName::Parse(wheel.file.name);
         if (!hash.ok() || !name.ok() || name->project != wheel.project) continue;
         wheel.file.sha256 = *hash;

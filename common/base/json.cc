@@ -14,6 +14,11 @@ absl::StatusOr<Json> ParseJson(std::string_view text) {
   }
 }
 
+std::string TextMember(const Json& value, const std::string& name) {
+  const auto member = value.find(name);
+  return member != value.end() && member->is_string() ? member->get<std::string>() : std::string();
+}
+
 Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 std::string WriteJson(const Json& value) {

@@ -19,6 +19,9 @@ std::string WriteJson(const Json& value);
 // Two-space indented, for people and files.
 std::string WriteJsonPretty(const Json& value);
 
+// A text member; empty if it is missing or something else, also of what is no object.
+std::string TextMember(const Json& value, const std::string& name);
+
 // Null for an empty text.
 Json TextOrNull(const std::string& text);
 

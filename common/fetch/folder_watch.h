@@ -3,20 +3,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <thread>
 
-namespace crossmill::fetch {
+#include "common/base/room/folder_size.h"
 
-// What the files below a folder take on the disk, and how many there are, folders included. What cannot be
-// read, because it has gone in between, counts as nothing.
-struct FolderSize {
-  int64_t bytes = 0;
-  int64_t files = 0;
-};
-FolderSize MeasureFolder(const std::string& folder);
+namespace crossmill::fetch {
 
 inline constexpr std::chrono::milliseconds kUsualPause{200};
 

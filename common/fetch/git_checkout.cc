@@ -328,7 +328,7 @@ absl::StatusOr<GitCheckout> CheckoutGitWithin(const FolderLimit& limit, const Gi
   options.memory_limit = kGitMemory;
   absl::StatusOr<GitCheckout> got = Checkout(reference, keep_git_dir, parent, options, most).Run();
   // What came since the watch looked the last time counts, too.
-  const FolderSize size = got.ok() ? MeasureFolder(parent) : FolderSize();
+  const FolderSize size = got.ok() ? MeasureFolder(parent).value_or(FolderSize()) : FolderSize();
   const bool unfolds = absl::IsOutOfRange(got.status());
   if (unfolds || watch.exceeded() || size.bytes > most.bytes || size.files > most.files)
     return TooLarge(reference, most);

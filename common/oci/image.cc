@@ -16,12 +16,6 @@ absl::Status WrongMember(std::string_view member, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("image document: '{}' {}", member, what));
 }
 
-// A string member; empty if it is missing or something else.
-std::string Text(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
 std::map<std::string, std::string> Annotations(const Json& object) {
   std::map<std::string, std::string> annotations;
   const auto it = object.find("annotations");
@@ -34,17 +28,17 @@ std::map<std::string, std::string> Annotations(const Json& object) {
 
 v1::Platform ParsePlatform(const Json& object) {
   v1::Platform platform;
-  platform.set_os(Text(object, "os"));
-  platform.set_architecture(Text(object, "architecture"));
-  platform.set_variant(Text(object, "variant"));
+  platform.set_os(TextMember(object, "os"));
+  platform.set_architecture(TextMember(object, "architecture"));
+  platform.set_variant(TextMember(object, "variant"));
   return platform;
 }
 
 absl::StatusOr<Descriptor> ParseDescriptor(const Json& value, std::string_view member) {
   if (!value.is_object()) return WrongMember(member, "is not a descriptor");
   Descriptor descriptor;
-  descriptor.media_type = Text(value, "mediaType");
-  auto hash = HashOfOci(Text(value, "digest"));
+  descriptor.media_type = TextMember(value, "mediaType");
+  auto hash = HashOfOci(TextMember(value, "digest"));
   if (!hash.ok())
     return WrongMember(member, fmt::format("has a bad digest: {}", Sv(hash.status().message())));
   const auto size = value.find("size");
@@ -130,7 +124,7 @@ absl::StatusOr<std::string> DocumentType(std::string_view document) {
     return absl::InvalidArgumentError(
         "image manifest: Docker schema 1 is not supported; push the image again with a current tool");
   }
-  const std::string stated = Text(json, "mediaType");
+  const std::string stated = TextMember(json, "mediaType");
   const bool index = json.contains("manifests");
   const bool manifest = json.contains("config") && json.contains("layers");
   // The two shapes must not be mixed: another reader might take the other one.
@@ -222,7 +216,7 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view document) {
   if (config.platform.os().empty() || config.platform.architecture().empty()) {
     return WrongMember("architecture", "or 'os' is missing from the image config");
   }
-  config.created = ParseTime(Text(json, "created"));
+  config.created = ParseTime(TextMember(json, "created"));
   const auto rootfs = json.find("rootfs");
   if (rootfs == json.end() || !rootfs->is_object())
     return WrongMember("rootfs", "is missing from the image config");

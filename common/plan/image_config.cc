@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::string_view kHistoryComment = "buildkit.dockerfile.v0";
 
-std::string TextAt(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 int64_t NumberAt(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
@@ -44,7 +39,7 @@ Json KeysAsObject(const std::set<std::string>& keys) {
 }
 
 void ReadContainerConfig(const Json& object, ImageConfig& config) {
-  config.user = TextAt(object, "User");
+  config.user = TextMember(object, "User");
   config.exposed_ports = KeysAt(object, "ExposedPorts");
   config.env = TextsAt(object, "Env");
   config.entrypoint = TextsAt(object, "Entrypoint");
@@ -52,8 +47,8 @@ void ReadContainerConfig(const Json& object, ImageConfig& config) {
   const auto escaped = object.find("ArgsEscaped");
   config.args_escaped = escaped != object.end() && escaped->is_boolean() && escaped->get<bool>();
   config.volumes = KeysAt(object, "Volumes");
-  config.working_dir = TextAt(object, "WorkingDir");
-  config.stop_signal = TextAt(object, "StopSignal");
+  config.working_dir = TextMember(object, "WorkingDir");
+  config.stop_signal = TextMember(object, "StopSignal");
   config.on_build = TextsAt(object, "OnBuild");
   config.shell = TextsAt(object, "Shell");
   if (const auto labels = object.find("Labels"); labels != object.end() && labels->is_object()) {
@@ -136,8 +131,8 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view text, const v1::Pl
   if (!document.is_object()) return absl::InvalidArgumentError("not an image config: expected a JSON object");
   ImageConfig config;
   config.platform = platform;
-  config.os_version = TextAt(document, "os.version");
-  config.author = TextAt(document, "author");
+  config.os_version = TextMember(document, "os.version");
+  config.author = TextMember(document, "author");
   if (const auto part = document.find("config"); part != document.end() && part->is_object()) {
     ReadContainerConfig(*part, config);
   }

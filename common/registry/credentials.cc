@@ -16,11 +16,6 @@ constexpr absl::Duration kHelperLimit = absl::Seconds(60);
 // A user name with which a helper says that the secret is an identity token.
 constexpr std::string_view kTokenUser = "<token>";
 
-std::string Text(const Json& object, const char* name) {
-  const auto it = object.find(name);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
 absl::Status HelperError(const std::string& helper, std::string_view registry, std::string_view what) {
   return absl::FailedPreconditionError(
       fmt::format("credential helper docker-credential-{} for {} {}; it is named in docker's config.json",
@@ -68,7 +63,7 @@ absl::StatusOr<std::optional<Credentials>> AskHelper(const std::string& helper, 
   const auto json = ParseJson(result->stdout_text);
   if (!json.ok() || !json->is_object())
     return HelperError(helper, registry, "did not answer with a JSON object");
-  Credentials credentials{Text(*json, "Username"), Text(*json, "Secret"), ""};
+  Credentials credentials{TextMember(*json, "Username"), TextMember(*json, "Secret"), ""};
   if (credentials.user == kTokenUser) credentials = {"", "", credentials.password};
   if (credentials.user.empty() && credentials.identity_token.empty()) return std::optional<Credentials>();
   return std::optional<Credentials>(std::move(credentials));

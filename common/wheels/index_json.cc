@@ -57,12 +57,6 @@ const Json* Member(const Json& object, const char* name) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-// Empty if there is no such text.
-std::string TextMember(const Json& object, const char* name) {
-  const Json* member = Member(object, name);
-  return member != nullptr && member->is_string() ? member->get<std::string>() : "";
-}
-
 std::vector<FileHash> ReadHashes(const Json* hashes) {
   std::vector<FileHash> read;
   if (hashes == nullptr || !hashes->is_object()) return read;

@@ -145,9 +145,9 @@ absl::Status Restoring::Prepare() {
   if (!interrupted) return absl::OkStatus();
   // What came of it may be anything.
   for (const char* name : {"content/blobs", "content/tmp", "logs"}) RETURN_IF_ERROR(RemoveTree(In(name)));
-  for (const char* name :
-       {"record.db", "record.db-wal", "record.db-shm", "record.db.restored", "record.db.restored-wal",
-        "record.db.restored-shm", "bucket.db", "bucket.db-wal", "bucket.db-shm"}) {
+  for (const char* name : {"record.db", "record.db-wal", "record.db-shm", "record.db.restored",
+                           "record.db.restored-wal", "record.db.restored-shm", "bucket.db", "bucket.db-wal",
+                           "bucket.db-shm", "bucket.db-uses", "bucket.db-uses-before"}) {
     if (unlink(In(name).c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, In(name));
   }
   return absl::OkStatus();

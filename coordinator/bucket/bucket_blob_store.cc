@@ -13,6 +13,7 @@
 #include "coordinator/bucket/bucket_keys.h"
 #include "coordinator/bucket/bucket_reads.h"
 #include "coordinator/bucket/bucket_uses.h"
+#include "coordinator/bucket/noted_uses.h"
 #include "coordinator/bucket/waiting_uploads.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
@@ -24,16 +25,20 @@ bool IsAbsent(const absl::Status& status) { return absl::IsNotFound(status) || a
 class BucketBlobs final : public BucketBlobStore {
  public:
   BucketBlobs(DiskBlobStore& disk, BlobStore& cache, bucket::Bucket& bucket, Clock& clock,
-              std::unique_ptr<storage::BucketIndex> index, const BucketStoreOptions& options)
+              std::unique_ptr<storage::BucketIndex> index, std::unique_ptr<NotedUses> noted,
+              const BucketStoreOptions& options)
       : disk_(disk),
         bucket_(bucket),
         grace_(options.grace),
         index_(std::move(index)),
+        noted_(std::move(noted)),
         reads_(disk, cache, bucket, *index_, stop_.get_token()),
-        keeper_(disk, bucket, *index_, reads_, waiting_, uses_, clock, options) {}
+        keeper_(disk, bucket, *index_, reads_, waiting_, uses_, *noted_, clock, options) {}
   ~BucketBlobs() override { Stop(); }
 
-  absl::Status Begin() {
+  // `left`: uses that a process before noted and did not write to the index.
+  absl::Status Begin(absl::Span<const NotedUses::Use> left) {
+    for (const auto& [name, used_at] : left) uses_.Touch(name, used_at);
     RETURN_IF_ERROR(keeper_.Claim());
     keeper_.Start();
     return absl::OkStatus();
@@ -45,17 +50,21 @@ class BucketBlobs final : public BucketBlobStore {
   absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
     ASSIGN_OR_RETURN(const std::vector<Digest> not_on_disk, disk_.FindMissing(digests));
     std::vector<Digest> missing;
+    std::vector<NotedUses::Use> used;
     for (const Digest& digest : not_on_disk) {
-      ASSIGN_OR_RETURN(const bool known, Use(digest));
+      ASSIGN_OR_RETURN(const bool known, Use(digest, absl::ZeroDuration(), &used));
       if (!known) missing.push_back(digest);
     }
+    noted_->Note(used);
     return missing;
   }
 
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     auto reader = disk_.Open(digest, offset);
     if (reader.ok() || !IsAbsent(reader.status()) || !IsSha256Hex(digest.hash)) return reader;
-    uses_.Touch(NameOfHash(digest.hash), absl::GetCurrentTimeNanos());
+    std::vector<NotedUses::Use> used;
+    ASSIGN_OR_RETURN(const bool known, Use(digest, absl::ZeroDuration(), &used));
+    if (known) noted_->Note(used);
     return reads_.Open(digest, offset, reader.status());
   }
 
@@ -82,7 +91,9 @@ class BucketBlobs final : public BucketBlobStore {
 
   absl::StatusOr<std::string> UrlOf(const Digest& digest, absl::Duration life) override {
     // Used as long as the URL holds: nobody asks here when it is read by it.
-    ASSIGN_OR_RETURN(const bool known, Use(digest, life));
+    std::vector<NotedUses::Use> used;
+    ASSIGN_OR_RETURN(const bool known, Use(digest, life, &used));
+    noted_->Note(used);
     if (known) return bucket_.PresignGet(KeyOf(digest.hash), life);
     return absl::NotFoundError(fmt::format("blob {} is not in the bucket", ToString(digest)));
   }
@@ -155,8 +166,9 @@ class BucketBlobs final : public BucketBlobStore {
         fmt::format("the bucket does not answer for blob {}: {}", hash, Sv(status.message())));
   }
 
-  // Whether it is in the bucket; if so it is used, and stays for the grace time.
-  absl::StatusOr<bool> Use(const Digest& digest, absl::Duration life = absl::ZeroDuration()) {
+  // Whether it is in the bucket; if so it is used, and stays for the grace time. The caller notes what is
+  // added to `used` before it says so to anybody.
+  absl::StatusOr<bool> Use(const Digest& digest, absl::Duration life, std::vector<NotedUses::Use>* used) {
     if (!IsSha256Hex(digest.hash)) return false;
     const BlobName name = NameOfHash(digest.hash);
     const int64_t used_at = absl::ToUnixNanos(absl::Now() + life);
@@ -164,6 +176,7 @@ class BucketBlobs final : public BucketBlobStore {
     const absl::StatusOr<bool> known = index_->Has(digest);
     // Of what is not there nothing is noted.
     if (known.ok() && !*known) uses_.Written({{name, used_at}});
+    if (known.ok() && *known) used->emplace_back(name, used_at);
     return known;
   }
 
@@ -176,6 +189,7 @@ class BucketBlobs final : public BucketBlobStore {
   const absl::Duration grace_;
   std::stop_source stop_;
   const std::unique_ptr<storage::BucketIndex> index_;
+  const std::unique_ptr<NotedUses> noted_;
   WaitingUploads waiting_;
   BucketUses uses_;
   BucketReads reads_;
@@ -223,8 +237,11 @@ absl::StatusOr<std::unique_ptr<BucketBlobStore>> BucketBlobStore::Start(DiskBlob
   ASSIGN_OR_RETURN(std::unique_ptr<storage::BucketIndex> index,
                    storage::BucketIndex::Open(options.index_file, bucket.name()));
   RETURN_IF_ERROR(index->NoteClient(options.client));
-  auto store = std::make_unique<BucketBlobs>(disk, cache, bucket, clock, std::move(index), options);
-  RETURN_IF_ERROR(store->Begin());
+  std::vector<NotedUses::Use> left;
+  ASSIGN_OR_RETURN(std::unique_ptr<NotedUses> noted, NotedUses::Open(options.index_file + "-uses", &left));
+  auto store =
+      std::make_unique<BucketBlobs>(disk, cache, bucket, clock, std::move(index), std::move(noted), options);
+  RETURN_IF_ERROR(store->Begin(left));
   return store;
 }
 

@@ -29,14 +29,15 @@ constexpr size_t kUsesTogether = 1000;
 }  // namespace
 
 BucketKeeper::BucketKeeper(DiskBlobStore& disk, bucket::Bucket& bucket, storage::BucketIndex& index,
-                           BucketReads& reads, WaitingUploads& waiting, BucketUses& uses, Clock& clock,
-                           const BucketStoreOptions& options)
+                           BucketReads& reads, WaitingUploads& waiting, BucketUses& uses, NotedUses& noted,
+                           Clock& clock, const BucketStoreOptions& options)
     : disk_(disk),
       bucket_(bucket),
       index_(index),
       reads_(reads),
       waiting_(waiting),
       uses_(uses),
+      noted_(noted),
       clock_(clock),
       options_(options),
       next_pause_(options.interval) {}
@@ -210,6 +211,11 @@ void BucketKeeper::Keep() {
 }
 
 void BucketKeeper::WriteUses() {
+  // Before they are listed: what is noted behind this stays noted.
+  if (const absl::Status begun = noted_.Begin(); !begun.ok()) {
+    LogWarning("uses of blobs in the bucket are not written down: {}", Sv(begun.message()));
+    return;
+  }
   const std::vector<std::pair<BlobName, int64_t>> uses = uses_.Unwritten();
   for (size_t from = 0; from < uses.size(); from += kUsesTogether) {
     const std::vector<std::pair<BlobName, int64_t>> slice(
@@ -224,6 +230,8 @@ void BucketKeeper::WriteUses() {
     }
     uses_.Written(slice);
   }
+  if (const absl::Status forgotten = noted_.Forget(); !forgotten.ok())
+    LogWarning("noted uses of blobs in the bucket stay: {}", Sv(forgotten.message()));
 }
 
 void BucketKeeper::LookAtDisk() {
@@ -243,7 +251,8 @@ void BucketKeeper::LookAtDisk() {
 absl::StatusOr<int64_t> BucketKeeper::LeaveDisk(int64_t bytes, int64_t before, const std::stop_token& stop) {
   // Before that a list of parts may be unknown.
   if (!ready() || !disk_.uses().complete()) return 0;
-  ASSIGN_OR_RETURN(const LeftDisk left, LeaveTheDisk({disk_, bucket_, index_, uses_}, bytes, before, stop));
+  ASSIGN_OR_RETURN(const LeftDisk left,
+                   LeaveTheDisk({disk_, bucket_, index_, uses_, noted_}, bytes, before, stop));
   for (const Digest& digest : left.lost) {
     reads_.NoteLost();
     waiting_.Add(digest);

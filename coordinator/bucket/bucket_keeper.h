@@ -15,6 +15,7 @@
 #include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/bucket/bucket_reads.h"
 #include "coordinator/bucket/bucket_uses.h"
+#include "coordinator/bucket/noted_uses.h"
 #include "coordinator/bucket/waiting_uploads.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
@@ -24,7 +25,8 @@ namespace crossmill::coordinator {
 class BucketKeeper {
  public:
   BucketKeeper(DiskBlobStore& disk, bucket::Bucket& bucket, storage::BucketIndex& index, BucketReads& reads,
-               WaitingUploads& waiting, BucketUses& uses, Clock& clock, const BucketStoreOptions& options);
+               WaitingUploads& waiting, BucketUses& uses, NotedUses& noted, Clock& clock,
+               const BucketStoreOptions& options);
   ~BucketKeeper() { Stop(); }
   BucketKeeper(const BucketKeeper&) = delete;
   BucketKeeper& operator=(const BucketKeeper&) = delete;
@@ -64,6 +66,7 @@ class BucketKeeper {
   BucketReads& reads_;
   WaitingUploads& waiting_;
   BucketUses& uses_;
+  NotedUses& noted_;
   Clock& clock_;
   const BucketStoreOptions options_;
   std::stop_source stop_;

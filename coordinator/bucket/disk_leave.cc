@@ -97,6 +97,7 @@ absl::StatusOr<LeftDisk> LeaveTheDisk(const DiskLeave& leave, int64_t bytes, int
     RETURN_IF_ERROR(size.status());
     // From now on the bucket's is the only note of it.
     leave.uses.Touch(use.name, use.used_at);
+    leave.noted.Note({{use.name, use.used_at}});
     ASSIGN_OR_RETURN(const bool removed,
                      RemoveBlob(leave.disk.folder(), use.name, before, leave.disk.uses()));
     if (!removed) continue;

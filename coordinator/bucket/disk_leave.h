@@ -9,6 +9,7 @@
 #include "common/blobs/disk_blob_store.h"
 #include "common/bucket/bucket.h"
 #include "coordinator/bucket/bucket_uses.h"
+#include "coordinator/bucket/noted_uses.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
 namespace crossmill::coordinator {
@@ -18,6 +19,7 @@ struct DiskLeave {
   bucket::Bucket& bucket;
   storage::BucketIndex& index;
   BucketUses& uses;
+  NotedUses& noted;
 };
 
 struct LeftDisk {

@@ -204,6 +204,9 @@ std::string MetricsText(const MetricsSources& sources, MetricsForm form) {
   writer.BeginGauge("crossmill_last_backup_timestamp_seconds",
                     "Unix time of the newest backup that is known; 0: none.");
   writer.SampleReal(static_cast<double>(sources.numbers.last_backup_at()) / 1e9, 3);
+  writer.BeginGauge("crossmill_backup_warn_after_seconds",
+                    "The age from which on the newest backup is too old; 0: never.");
+  writer.Sample(sources.numbers.backup_warn_after_seconds());
   WriteLoop(sources.status, writer);
   if (sources.process != nullptr) WriteProcess(*sources.process, writer);
   return writer.Take();

@@ -34,7 +34,7 @@ absl::Status CheckTokenName(std::string_view name) {
       Printable(name.substr(0, kLongestName)), kLongestName));
 }
 
-absl::Status CheckToken(const v1::Token& token, int64_t now_ns) {
+absl::Status CheckTokenSays(const v1::Token& token, int64_t now_ns) {
   RETURN_IF_ERROR(CheckTokenName(token.name()));
   const v1::Access role = token.role();
   if (role != v1::ACCESS_READ && role != v1::ACCESS_SUBMIT && role != v1::ACCESS_OPERATE &&
@@ -154,7 +154,7 @@ std::vector<v1::Token> People::Tokens() const {
 absl::StatusOr<v1::CreateTokenResponse> People::CreateToken(v1::Token token) {
   const int64_t now = UnixNanos(clock_.Now());
   if (token.project().empty()) token.set_project(std::string(core::kDefaultProject));
-  RETURN_IF_ERROR(CheckToken(token, now));
+  RETURN_IF_ERROR(CheckTokenSays(token, now));
   token.set_created_at(now);
   v1::CreateTokenResponse made;
   made.set_secret(NewTokenText());
@@ -171,25 +171,61 @@ absl::StatusOr<v1::CreateTokenResponse> People::CreateToken(v1::Token token) {
   return made;
 }
 
-absl::StatusOr<std::vector<v1::Token>> People::RevokeToken(const std::string& name) {
+absl::Status People::CheckToken(const v1::Token& token) const {
+  RETURN_IF_ERROR(CheckTokenSays(token, UnixNanos(clock_.Now())));
+  return GetProject(token.project()).status();
+}
+
+absl::StatusOr<std::vector<v1::Token>> People::RevokeTokens(
+    const std::function<bool(const v1::Token&)>& meant) {
   const int64_t now = UnixNanos(clock_.Now());
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(name, &number)) number = 0;
   MutexLock changing(changing_);
   std::vector<v1::Token> revoked;
   for (v1::Token& token : Tokens()) {
-    const bool meant = number > 0 ? token.id() == number : token.name() == name;
-    if (!meant || token.revoked_at() != 0) continue;
+    if (token.revoked_at() != 0 || !meant(token)) continue;
     RETURN_IF_ERROR(records_.RevokeToken(token.id(), now));
     token.set_revoked_at(now);
     MutexLock lock(mutex_);
     tokens_[token.id()].set_revoked_at(now);
     revoked.push_back(std::move(token));
   }
+  return revoked;
+}
+
+absl::StatusOr<std::vector<v1::Token>> People::RevokeToken(const std::string& name) {
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(name, &number)) number = 0;
+  ASSIGN_OR_RETURN(std::vector<v1::Token> revoked, RevokeTokens([&](const v1::Token& token) {
+                     return number > 0 ? token.id() == number : token.name() == name;
+                   }));
   if (!revoked.empty()) return revoked;
   return absl::NotFoundError(
       fmt::format("no good token has the number or name '{}'; `crossmill admin token ls` lists them",
                   Printable(name.substr(0, kLongestName))));
+}
+
+absl::StatusOr<std::vector<int64_t>> People::RevokeTokensOfRule(const std::string& rule) {
+  const int64_t now = UnixNanos(clock_.Now());
+  ASSIGN_OR_RETURN(const std::vector<v1::Token> revoked, RevokeTokens([&](const v1::Token& token) {
+                     return token.identity_rule() == rule && IsGood(token, now);
+                   }));
+  std::vector<int64_t> numbers;
+  for (const v1::Token& token : revoked) numbers.push_back(token.id());
+  return numbers;
+}
+
+absl::Status People::ForgetTokensOfRules(absl::Time before) {
+  MutexLock changing(changing_);
+  std::set<int64_t> ended;
+  for (const v1::Token& token : Tokens()) {
+    if (!token.identity_rule().empty() && token.expires_at() < UnixNanos(before)) ended.insert(token.id());
+  }
+  if (ended.empty()) return absl::OkStatus();
+  for (const int64_t id : ended) RETURN_IF_ERROR(records_.ForgetToken(id));
+  MutexLock lock(mutex_);
+  std::erase_if(by_hash_, [&](const auto& entry) { return ended.contains(entry.second); });
+  std::erase_if(tokens_, [&](const auto& entry) { return ended.contains(entry.first); });
+  return absl::OkStatus();
 }
 
 std::optional<v1::Token> People::FindToken(const std::string& hash) const {

@@ -49,6 +49,12 @@ class People {
   std::vector<v1::Token> Tokens() const;
   // The token and its secret, which is kept nowhere. INVALID_ARGUMENT, NOT_FOUND (the project).
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(v1::Token token);
+  // What CreateToken would refuse of it.
+  absl::Status CheckToken(const v1::Token& token) const;
+  // The numbers of those that were given by an identity rule and were good.
+  absl::StatusOr<std::vector<int64_t>> RevokeTokensOfRule(const std::string& rule);
+  // Those that any identity rule gave and that ended before then.
+  absl::Status ForgetTokensOfRules(absl::Time before);
   // By number or name; those that were good. NOT_FOUND: none is.
   absl::StatusOr<std::vector<v1::Token>> RevokeToken(const std::string& token);
   // Of the hex SHA-256 of a secret; nothing for one that is unknown, revoked or expired.
@@ -59,6 +65,8 @@ class People {
  private:
   People(storage::PeopleRecords& records, Clock& clock) : records_(records), clock_(clock) {}
   absl::Status Apply(absl::Span<const std::string> settings, v1::Project* project) const;
+  // Those that are not revoked and fit.
+  absl::StatusOr<std::vector<v1::Token>> RevokeTokens(const std::function<bool(const v1::Token&)>& meant);
   bool IsGood(const v1::Token& token, int64_t now_ns) const {
     return token.revoked_at() == 0 && (token.expires_at() == 0 || token.expires_at() > now_ns);
   }

@@ -127,7 +127,7 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
   }
   const int64_t horizon =
       std::min(std::min(began, needed.unplanned_since) - grace, began - request.unused_seconds * kSecond);
-  absl::flat_hash_set<BlobName> layers;
+  BlobNames layers;
   if (request.classify) {
     ASSIGN_OR_RETURN(layers, LayersOfExecutions());
   }
@@ -139,7 +139,7 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
       if (const auto keeper = needed.blobs.Find(use.name)) {
         report.needed[static_cast<size_t>(*keeper)].Add(use);
       } else {
-        (layers.contains(use.name) ? report.layers : report.rest).Add(use);
+        (layers.Contains(use.name) ? report.layers : report.rest).Add(use);
       }
     }
     report.recent_bytes += order
@@ -154,6 +154,7 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
   report.total_blobs = blobs_.uses().count();
   report.total_bytes = blobs_.uses().disk_bytes();
   report.longest_step = pacer_.longest();
+  report.longest_computing = pacer_.longest_busy();
   // Of what was looked at: what came meanwhile is looked at the next time.
   int64_t left = report.layers.bytes + report.rest.bytes - report.bytes;
   for (const BlobSum& sum : report.needed) left += sum.bytes;
@@ -162,15 +163,15 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
   return report;
 }
 
-absl::StatusOr<absl::flat_hash_set<BlobName>> Collector::LayersOfExecutions() {
-  absl::flat_hash_set<BlobName> layers;
+absl::StatusOr<BlobNames> Collector::LayersOfExecutions() {
+  BlobNames layers;
   int64_t behind = 0;
   while (true) {
     RETURN_IF_ERROR(pacer_.Breathe());
     ASSIGN_OR_RETURN(const storage::KeptRecords::Page page, kept_.ExecutionLayers(behind, kRowsAtOnce));
     if (page.last == behind) return layers;
     behind = page.last;
-    for (const std::string& hash : page.hashes) layers.insert(NameOfHash(hash));
+    for (const std::string& hash : page.hashes) layers.Add(NameOfHash(hash));
   }
 }
 

@@ -22,6 +22,7 @@
 #include "common/blobs/disk_blob_store.h"
 #include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/retention/aging.h"
+#include "coordinator/retention/blob_shards.h"
 #include "coordinator/retention/pacer.h"
 #include "coordinator/retention/policies.h"
 #include "coordinator/retention/roots.h"
@@ -95,6 +96,8 @@ struct SweepReport {
   // Why the budget is not met, for people; empty: it is.
   std::string over_budget;
   std::chrono::nanoseconds longest_step{0};
+  // Of what was computed, without waiting.
+  std::chrono::nanoseconds longest_computing{0};
 };
 
 struct CollectorOptions {
@@ -163,7 +166,7 @@ class Collector {
   DocumentSource Documents();
   absl::Status Remove(SweepOrder& order, int64_t horizon, int64_t excess, const SweepRequest& request,
                       SweepReport* report);
-  absl::StatusOr<absl::flat_hash_set<BlobName>> LayersOfExecutions();
+  absl::StatusOr<BlobNames> LayersOfExecutions();
   std::string WhyOver(const SweepReport& report) const;
   void LookAround(bool hurried);
   // When blobs that come are reason to look before the interval is over.

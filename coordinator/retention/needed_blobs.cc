@@ -5,7 +5,7 @@
 namespace crossmill::coordinator {
 
 void NeededBlobs::Add(const BlobName& name, storage::NeededBy by) {
-  const auto [place, is_new] = keepers_.try_emplace(name, by);
+  const auto [place, is_new] = keepers_.Of(name).try_emplace(name, by);
   if (!is_new) place->second = std::min(place->second, by);
 }
 
@@ -16,8 +16,9 @@ void NeededBlobs::AddParts(const BlobName& name, absl::Span<const BlobName> part
 }
 
 std::optional<storage::NeededBy> NeededBlobs::Find(const BlobName& name) const {
-  const auto found = keepers_.find(name);
-  return found == keepers_.end() ? std::nullopt : std::optional(found->second);
+  const auto& keepers = keepers_.Of(name);
+  const auto found = keepers.find(name);
+  return found == keepers.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace crossmill::coordinator

@@ -3,9 +3,9 @@
 
 #include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "common/blobs/blob_name.h"
+#include "coordinator/retention/blob_shards.h"
 #include "coordinator/storage/needs/record_references.h"
 
 namespace crossmill::coordinator {
@@ -18,11 +18,11 @@ class NeededBlobs {
   // all.
   void AddParts(const BlobName& name, absl::Span<const BlobName> parts);
   std::optional<storage::NeededBy> Find(const BlobName& name) const;
-  bool Contains(const BlobName& name) const { return keepers_.contains(name); }
+  bool Contains(const BlobName& name) const { return keepers_.Of(name).contains(name); }
   size_t size() const { return keepers_.size(); }
 
  private:
-  absl::flat_hash_map<BlobName, storage::NeededBy> keepers_;
+  BlobMap<storage::NeededBy> keepers_;
 };
 
 }  // namespace crossmill::coordinator

@@ -56,6 +56,9 @@ constexpr std::array<PolicyRule, kPolicies> kRules = {{
      "wheels that the farm compiled, after they were compiled, offered or used last"},
     {Policy::kStatementsKeep, "statements.keep", PolicyKind::kAge, 1825 * kDay, kDay, "forever",
      "what workers signed about executions whose layers nothing needs, after the step ended"},
+    {Policy::kBackupWarnAfter, "backup.warn-after", PolicyKind::kAge, 2 * kDay, kMinute, "never",
+     "how old the newest backup may be before `crossmill doctor` and the alert rule warn; it removes "
+     "nothing"},
 }};
 
 std::string Allowed(const PolicyRule& rule) {
@@ -150,6 +153,11 @@ Policies::Policies(const std::map<std::string, std::string>& set) : Policies() {
     const auto value = ParsePolicy(**rule, text);
     if (value.ok()) Set((*rule)->policy, *value);
   }
+}
+
+int64_t BackupWarnSeconds(const Policies& policies) {
+  const int64_t seconds = policies[Policy::kBackupWarnAfter];
+  return seconds == kNoLimit ? 0 : seconds;
 }
 
 int64_t AutomaticBudget(uint64_t disk_bytes, uint64_t least_space) {

@@ -32,8 +32,9 @@ enum class Policy {
   kUnpackedKeep,
   kWheelsKeep,
   kStatementsKeep,
+  kBackupWarnAfter,
 };
-inline constexpr int kPolicies = 18;
+inline constexpr int kPolicies = 19;
 
 enum class PolicyKind {
   kBytes,
@@ -84,6 +85,9 @@ class Policies {
  private:
   std::array<int64_t, kPolicies> values_;
 };
+
+// backup.warn-after in seconds; 0: never.
+int64_t BackupWarnSeconds(const Policies& policies);
 
 // What blobs.budget "auto" means on a disk of that size where so much is kept free: four fifths without that.
 int64_t AutomaticBudget(uint64_t disk_bytes, uint64_t least_space);

@@ -8,14 +8,15 @@ namespace crossmill::coordinator {
 
 void PartUses::Note(int64_t used_at, absl::Span<const BlobName> parts) {
   for (const BlobName& part : parts) {
-    int64_t& latest = used_at_[part];
+    int64_t& latest = used_at_.Of(part)[part];
     latest = std::max(latest, used_at);
   }
 }
 
 int64_t PartUses::LatestOf(const BlobUse& use) const {
-  const auto found = used_at_.find(use.name);
-  return found == used_at_.end() ? use.used_at : std::max(use.used_at, found->second);
+  const auto& used = used_at_.Of(use.name);
+  const auto found = used.find(use.name);
+  return found == used.end() ? use.used_at : std::max(use.used_at, found->second);
 }
 
 bool SweepOrder::Later::operator()(size_t a, size_t b) const {

@@ -7,9 +7,9 @@
 #include <tuple>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "common/blobs/blob_uses.h"
+#include "coordinator/retention/blob_shards.h"
 #include "coordinator/retention/needed_blobs.h"
 
 namespace crossmill::coordinator {
@@ -22,7 +22,7 @@ class PartUses {
   int64_t LatestOf(const BlobUse& use) const;
 
  private:
-  absl::flat_hash_map<BlobName, int64_t> used_at_;
+  BlobMap<int64_t> used_at_;
 };
 
 // Not thread safe.

@@ -7,7 +7,7 @@
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
 #include "common/base/keyed_lock.h"
-#include "common/fetch/folder_watch.h"
+#include "common/base/room/folder_size.h"
 #include "common/fetch/git_program.h"
 #include "common/fetch/git_reference.h"
 #include "common/http/http_client.h"
@@ -21,7 +21,7 @@ struct FetchedSourcesOptions {
   std::string scratch_folder;
   absl::Duration git_limit = absl::Minutes(30);
   // Of a checkout.
-  fetch::FolderSize checkout_limit{.bytes = int64_t{8} << 30, .files = 5'000'000};
+  FolderSize checkout_limit{.bytes = int64_t{8} << 30, .files = 5'000'000};
   // Of one file, in bytes; 0: unlimited.
   int64_t file_limit = 0;
   // Of a server that sends a file, in bytes a second.

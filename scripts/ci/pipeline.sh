@@ -2,6 +2,7 @@
 # What the wrappers of scripts/ci have in common: each sources it. Needs bash, sha256sum and `crossmill` in PATH.
 #
 # CROSSMILL_REPORTS   folder of the files that are left for the pipeline [crossmill-reports]
+# CROSSMILL_IDENTITY_TOKEN  in place of CROSSMILL_TOKEN: what the pipeline service signed for the job
 # CROSSMILL_KEY       idempotency key [made of pipeline, job, attempt and arguments]
 
 crossmill_reports=${CROSSMILL_REPORTS:-crossmill-reports}
@@ -10,12 +11,23 @@ crossmill_reports=${CROSSMILL_REPORTS:-crossmill-reports}
 # What tells pipelines and attempts apart is in the words, which may hold anything.
 crossmill_key() { printf '%s\0' "$@" | sha256sum | cut -c1-40; }
 
+# crossmill_login: where there is no CROSSMILL_TOKEN, exchanges CROSSMILL_IDENTITY_TOKEN, which the pipeline service signed for
+# this job, for a token of the farm. It is kept until the script ends, in a folder of its own.
+crossmill_login() {
+  if [ -n "${CROSSMILL_TOKEN-}" ] || [ -z "${CROSSMILL_IDENTITY_TOKEN-}" ]; then return 0; fi
+  XDG_CONFIG_HOME=$(mktemp -d) || return 5
+  export XDG_CONFIG_HOME
+  trap 'rm -rf -- "$XDG_CONFIG_HOME"' EXIT
+  crossmill login "${CROSSMILL_COORDINATOR:?says where the farm is}" >&2
+}
+
 # crossmill_build KEY ARGUMENT...: `crossmill build` with its files in the folder of reports. Returns its exit code. When
 # the job is cancelled so is the build, and the files tell of that.
 crossmill_build() {
   local key=${CROSSMILL_KEY:-$1} pid code
   shift
   mkdir -p -- "$crossmill_reports" || return 5
+  crossmill_login || return
   # Reports in the context change it from run to run: nothing that copies all of it is ever taken from the cache.
   case $crossmill_reports in
     /* | ../*) ;;

@@ -100,8 +100,10 @@ void MakeBuilds(storage::RecordStore& records, int64_t builds, int64_t blobs) {
 }
 
 std::string Told(const SweepReport& report) {
-  return fmt::format("; {} blobs, longest step {:.1f} ms", report.blobs,
-                     std::chrono::duration<double, std::milli>(report.longest_step).count());
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  return fmt::format("; {} blobs, longest step {:.1f} ms, {:.1f} ms of it computing", report.blobs,
+                     Milliseconds(report.longest_step).count(),
+                     Milliseconds(report.longest_computing).count());
 }
 
 void Measure(const std::string& folder, int64_t blobs, int64_t builds) {

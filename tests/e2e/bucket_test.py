@@ -9,6 +9,7 @@ import re
 import subprocess
 import tarfile
 import threading
+import time
 import unittest
 
 import farm
@@ -207,6 +208,72 @@ class BucketTest(BucketCase):
         reader.join()
         build.stdout.close()
         build.stderr.close()
+
+    def settled(self, process):
+        """How a build ended: its exit code, its result if it has one, and what it said."""
+        try:
+            out, errors = process.communicate(timeout=1200)
+        finally:
+            process.kill()
+        return process.returncode, json.loads(out) if out.strip().startswith("{") else {}, errors
+
+    def outage(self, recipe, name, moment, seconds=6):
+        """A build during which the bucket goes away at a `moment` of it, for so many seconds."""
+        folder = self.context / name
+        folder.mkdir()
+        (folder / "Dockerfile").write_text("\n".join(line.strip() for line in recipe.splitlines()))
+        process = self.farm.start_cli("build", "--json", "-t", f"{name}:1", folder)
+        try:
+            moment()
+            self.server.kill()
+            time.sleep(seconds)
+        finally:
+            self.server.start()
+        return self.settled(process)
+
+    def wait_for_tasks(self, some):
+        def found():
+            listed = self.farm.cli("worker", "ls", "--json")
+            return listed.returncode == 0 and any(worker["tasks"] for worker in json.loads(listed.stdout)) == some
+        wait_for(found, "a running task" if some else "the end of the tasks", 300)
+
+    def packing(self):
+        self.wait_for_tasks(True)
+        self.wait_for_tasks(False)
+
+    def test_a_bucket_that_goes_in_the_middle_of_a_build_makes_no_wrong_result(self):
+        """At every moment of a build: while it is planned, while a step runs, while its image is packed. It waits, or fails and
+        says why, and what is built afterwards is what it is without an outage."""
+        self.large_build("base", "outage-base:1")
+        self.addCleanup(self.farm.cli, "image", "rm", "outage-base:1")
+        moments = {"planning": lambda: None, "executing": lambda: self.wait_for_tasks(True), "packing": self.packing}
+        for name, moment in moments.items():
+            with self.subTest(name):
+                self.wait_until_copied()
+                wait_for(lambda: self.on_disk() < 3 << 20, "the disk within its bound")
+                # No worker has a layer left: everything comes from the bucket.
+                self.farm.kill_worker("w1")
+                subprocess.run(["rm", "-rf", self.farm.folder / "w1"], check=True)
+                self.farm.start_worker("w1")
+                self.farm.wait_for_workers(1)
+                code, result, said = self.outage(
+                    f"FROM outage-base:1\nRUN sleep 6; wc -c < /large > /{name}\nRUN cp /large /more-{name}\n", f"outage-{name}", moment)
+                self.addCleanup(self.farm.cli, "image", "rm", f"outage-{name}:1")
+                if code != 0:
+                    self.assertIn("bucket", said + json.dumps(result), "it failed without the reason")
+                wait_for(lambda: not self.bucket().get("trouble"), "the end of the trouble", 180)
+                # By itself or by being asked again: it heals.
+                again = self.farm.cli("build", "--json", "-t", f"outage-{name}:1", self.context / f"outage-{name}")
+                self.assert_exit(again, 0)
+                healed = json.loads(again.stdout)
+                if code == 0:
+                    self.assertEqual(healed["index_digest"], result["index_digest"])
+                good = self.saved(f"outage-{name}:1")
+                # Executed anew without an outage it is the same, byte for byte.
+                fresh = self.farm.cli("build", "--json", "--no-cache", "-t", f"outage-{name}:1", self.context / f"outage-{name}")
+                self.assert_exit(fresh, 0)
+                self.assertEqual(json.loads(fresh.stdout)["index_digest"], healed["index_digest"])
+                self.assertEqual(self.saved(f"outage-{name}:1"), good)
 
     def test_a_coordinator_killed_between_disk_and_bucket(self):
         self.wait_until_copied()

@@ -117,6 +117,11 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.People/CreateToken", Wall::kRefused},
       {"crossmill.v1.People/ListTokens", Wall::kRefused},
       {"crossmill.v1.People/RevokeToken", Wall::kRefused},
+      {"crossmill.v1.People/CreateIdentityRule", Wall::kRefused},
+      {"crossmill.v1.People/ListIdentityRules", Wall::kRefused},
+      {"crossmill.v1.People/RemoveIdentityRule", Wall::kRefused},
+      // Whoever has an identity token is nobody yet.
+      {"crossmill.v1.People/ExchangeIdentity", Wall::kContent},
       {"crossmill.v1.People/VerifyAudit", Wall::kRefused},
       {"crossmill.v1.People/ListAudit", Wall::kRefused},
       {"crossmill.v1.LocalDoor/Invite", Wall::kContent},

@@ -14,8 +14,8 @@
 #include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/base/room/folder_size.h"
 #include "common/base/status.h"
-#include "worker/bounds/disk_use.h"
 #include "worker/tree/lower_tree.h"
 
 namespace crossmill::worker {
@@ -242,7 +242,10 @@ uint64_t CacheFolders::Measure() {
     }
   }
   std::vector<uint64_t> measured;
-  for (const auto& [key, number] : unknown) measured.push_back(DiskUse(PathOf(key, number)).value_or(0));
+  for (const auto& [key, number] : unknown) {
+    const absl::StatusOr<FolderSize> size = MeasureFolder(PathOf(key, number));
+    measured.push_back(size.ok() ? static_cast<uint64_t>(size->bytes) : 0);
+  }
   MutexLock lock(mutex_);
   for (size_t i = 0; i < unknown.size(); ++i) {
     Folder& folder = caches_[unknown[i].first].folders[unknown[i].second];

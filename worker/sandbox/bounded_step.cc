@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/room/folder_size.h"
 #include "common/base/status.h"
 #include "common/words/step_bounds.h"
-#include "worker/bounds/disk_use.h"
 #include "worker/bounds/process_sample.h"
 #include "worker/bounds/step_verdict.h"
 
@@ -77,7 +79,11 @@ void BoundedStep::Started(pid_t pid) {
   WatchdogOptions options;
   options.bounds = watched_;
   options.processes = [pid](bool precise) { return SampleDescendants(pid, precise); };
-  options.disk = [this] { return DiskUse(run_.written, run_.bounds.disk()); };
+  options.disk = [this]() -> std::optional<uint64_t> {
+    constexpr uint64_t kAll = std::numeric_limits<int64_t>::max();
+    const auto size = MeasureFolder(run_.written, static_cast<int64_t>(std::min(run_.bounds.disk(), kAll)));
+    return size.ok() ? std::optional(static_cast<uint64_t>(size->bytes)) : std::nullopt;
+  };
   options.kill = [this] { stop_.request_stop(); };
   watchdog_ = std::make_unique<StepWatchdog>(std::move(options));
 }

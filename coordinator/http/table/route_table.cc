@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 51> kRoutes = {{
+constexpr std::array<Route, 52> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -105,6 +105,8 @@ constexpr std::array<Route, 51> kRoutes = {{
      Form::kMessage, "What was delivered to a webhook, or is to be, newest first."},
     {"POST", "/api/v1/deliveries/{delivery_id}/redeliver", "crossmill.v1.Webhooks/Redeliver", Form::kMessage,
      "Delivers once more, under the same id."},
+    {"POST", "/api/v1/token", "crossmill.v1.People/ExchangeIdentity", Form::kMessage,
+     "A token of the farm for an identity token that a pipeline service signed. Needs no other token."},
     {"GET", "/api/v1/session", "crossmill.v1.Farm/GetCaller", Form::kMessage,
      "What the token or the session may do."},
     {"GET", "/api/v1/status", "crossmill.v1.Farm/GetFarmStatus", Form::kMessage,

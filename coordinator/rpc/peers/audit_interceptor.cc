@@ -14,20 +14,24 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "crossmill/v1/client_service.pb.h"
+#include "crossmill/v1/identity.pb.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 // Of those that need a role which may change something: they only ask.
-constexpr std::array<std::string_view, 8> kQuestions = {"ListWebhooks",   "ListDeliveries", "Predict",
-                                                        "ReadStatements", "ListProjects",   "ListTokens",
-                                                        "VerifyAudit",    "ListAudit"};
+constexpr std::array<std::string_view, 9> kQuestions = {
+    "ListWebhooks", "ListDeliveries", "Predict",   "ReadStatements",   "ListProjects",
+    "ListTokens",   "VerifyAudit",    "ListAudit", "ListIdentityRules"};
 
 // Numbers and names. Not: addresses (an user name may be in them), keys, contents.
-constexpr std::array<std::string_view, 20> kNamed = {
+constexpr std::array<std::string_view, 21> kNamed = {
     "matrix_id", "build_ids", "build_id", "existing",    "id",      "ids",        "name",
     "names",     "reference", "worker",   "delivery_id", "role",    "webhook_id", "hosts",
-    "since",     "dry_run",   "value",    "all",         "project", "settings"};
+    "since",     "dry_run",   "value",    "all",         "project", "settings",   "subject"};
+
+// Whoever calls it has no token yet: what it is given says whose it is.
+constexpr std::string_view kExchange = "crossmill.v1.People/ExchangeIdentity";
 
 // However long a list is, a line says how it begins.
 constexpr int kMostValues = 20;
@@ -108,12 +112,24 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
     entry_.door = entry_.peer.starts_with("unix:")    ? "socket"
                   : entry_.peer.starts_with("inproc") ? "http"
                                                       : "tcp";
+    if (entry_.call == kExchange) {
+      if (status.ok()) TellOfExchange();
+      return;
+    }
     // Anybody could fill the log.
     if (!caller_ || !caller_->ok()) return;
     entry_.client = (*caller_)->name;
     entry_.outcome = absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code()));
     const bool refused = status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
     (refused ? refused_ : log_).Add(entry_);
+  }
+
+  void TellOfExchange() {
+    for (const auto& [what, value] : entry_.about) {
+      if (what == "name") entry_.client = value;
+    }
+    entry_.outcome = "OK";
+    log_.Add(entry_);
   }
 
   AuditLog& log_;
@@ -150,6 +166,7 @@ bool IsAudited(std::string_view method) {
   if (slash == std::string_view::npos) return false;
   const std::string_view name = method.substr(slash + 1);
   if (std::find(kQuestions.begin(), kQuestions.end(), name) != kQuestions.end()) return false;
+  if (method.substr(1) == kExchange) return true;
   const std::optional<v1::Access> access = AccessOf(method.substr(1, slash - 1), name);
   return access == v1::ACCESS_SUBMIT || access == v1::ACCESS_OPERATE || access == v1::ACCESS_ADMIN ||
          access == v1::ACCESS_SOCKET;
@@ -166,6 +183,9 @@ std::vector<std::pair<std::string, std::string>> NamedBy(const google::protobuf:
   if (const auto* submit = dynamic_cast<const v1::SubmitBuildRequest*>(&message)) {
     const auto& tags = submit->submission().options().tags();
     if (!tags.empty()) named.emplace_back("tags", Printable(absl::StrJoin(tags, " ")).substr(0, kLongest));
+  }
+  if (const auto* create = dynamic_cast<const v1::CreateIdentityRuleRequest*>(&message)) {
+    for (auto& [what, value] : NamedBy(create->rule())) named.emplace_back(what, std::move(value));
   }
   return named;
 }

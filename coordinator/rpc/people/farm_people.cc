@@ -5,13 +5,22 @@
 
 namespace crossmill::coordinator {
 
+FarmPeople::FarmPeople(storage::RecordStore& records, const Authenticator& authenticator)
+    : records_(records.connection()),
+      identity_records_(records.connection()),
+      heads_(records.connection()),
+      issuers_(MakeIssuerClient()),
+      calls_(authenticator) {}
+
 absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStore& records, Clock& clock,
                                                              Authenticator& authenticator,
                                                              const std::string& data_folder) {
   std::unique_ptr<FarmPeople> farm(new FarmPeople(records, authenticator));
   ASSIGN_OR_RETURN(farm->people_, People::Open(farm->records_, clock));
-  farm->service_ = std::make_unique<PeopleService>(*farm->people_, farm->heads_, data_folder + "/audit.log",
-                                                   clock, authenticator);
+  ASSIGN_OR_RETURN(farm->identities_,
+                   Identities::Open(farm->identity_records_, *farm->people_, *farm->issuers_, clock));
+  farm->service_ = std::make_unique<PeopleService>(*farm->people_, *farm->identities_, farm->heads_,
+                                                   data_folder + "/audit.log", clock, authenticator);
   authenticator.AskAlso(AskPeople(*farm->people_));
   farm->calls_.Start();
   return farm;

@@ -1,5 +1,5 @@
-// Projects and tokens of a running farm: the record, the rules, the service, and the end of calls whose token
-// is no longer good.
+// Projects, tokens and identity rules of a running farm: the record, the rules, the service, and the end of
+// calls whose token is no longer good.
 #pragma once
 
 #include <memory>
@@ -8,11 +8,13 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "coordinator/audit/audit_log.h"
+#include "coordinator/identity/identities.h"
 #include "coordinator/people/people.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/peers/open_calls.h"
 #include "coordinator/rpc/people/people_service.h"
 #include "coordinator/storage/people/audit_heads.h"
+#include "coordinator/storage/people/identity_records.h"
 #include "coordinator/storage/people/people_records.h"
 #include "coordinator/storage/record_store.h"
 
@@ -36,12 +38,15 @@ class FarmPeople {
   }
 
  private:
-  FarmPeople(storage::RecordStore& records, const Authenticator& authenticator)
-      : records_(records.connection()), heads_(records.connection()), calls_(authenticator) {}
+  FarmPeople(storage::RecordStore& records, const Authenticator& authenticator);
 
   storage::PeopleRecords records_;
+  storage::IdentityRecords identity_records_;
   storage::AuditHeads heads_;
   std::unique_ptr<People> people_;
+  // To issuers of identity tokens.
+  std::unique_ptr<http::HttpClient> issuers_;
+  std::unique_ptr<Identities> identities_;
   std::unique_ptr<PeopleService> service_;
   OpenCalls calls_;
 };

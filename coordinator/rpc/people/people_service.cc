@@ -112,6 +112,42 @@ grpc::Status PeopleService::RevokeToken(grpc::ServerContext* context, const v1::
   return grpc::Status::OK;
 }
 
+grpc::Status PeopleService::CreateIdentityRule(grpc::ServerContext* context,
+                                               const v1::CreateIdentityRuleRequest* request,
+                                               v1::CreateIdentityRuleResponse* response) {
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_ADMIN);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  v1::IdentityRule rule = request->rule();
+  rule.set_created_by(OwnerOf(*roles));
+  absl::StatusOr<v1::IdentityRule> made = identities_.Create(std::move(rule));
+  if (made.ok()) *response->mutable_rule() = *std::move(made);
+  return ToGrpc(made.status());
+}
+
+grpc::Status PeopleService::ListIdentityRules(grpc::ServerContext* context,
+                                              const v1::ListIdentityRulesRequest*,
+                                              v1::ListIdentityRulesResponse* response) {
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ADMIN); !status.ok()) return ToGrpc(status);
+  for (v1::IdentityRule& rule : identities_.Rules()) *response->add_rules() = std::move(rule);
+  return grpc::Status::OK;
+}
+
+grpc::Status PeopleService::RemoveIdentityRule(grpc::ServerContext* context,
+                                               const v1::RemoveIdentityRuleRequest* request,
+                                               v1::RemoveIdentityRuleResponse* response) {
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ADMIN); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<std::vector<int64_t>> revoked = identities_.Remove(request->name());
+  if (revoked.ok()) response->mutable_ids()->Add(revoked->begin(), revoked->end());
+  return ToGrpc(revoked.status());
+}
+
+grpc::Status PeopleService::ExchangeIdentity(grpc::ServerContext*, const v1::ExchangeIdentityRequest* request,
+                                             v1::ExchangeIdentityResponse* response) {
+  absl::StatusOr<v1::ExchangeIdentityResponse> given = identities_.Exchange(*request);
+  if (given.ok()) *response = *std::move(given);
+  return ToGrpc(given.status());
+}
+
 grpc::Status PeopleService::VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest*,
                                         v1::VerifyAuditResponse* response) {
   if (auto status = authenticator_.Require(*context, v1::ACCESS_ADMIN); !status.ok()) return ToGrpc(status);

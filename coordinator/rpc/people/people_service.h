@@ -1,10 +1,12 @@
-// crossmill.v1.People: projects and tokens, for those who decide about them.
+// crossmill.v1.People: projects and tokens, for those who decide about them, and the exchange of identity
+// tokens, for everybody.
 #pragma once
 
 #include <string>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "coordinator/identity/identities.h"
 #include "coordinator/people/people.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/storage/people/audit_heads.h"
@@ -22,9 +24,10 @@ Authenticator::Ask AskPeople(People& people);
 class PeopleService final : public v1::People::Service {
  public:
   // `audit`: the log's file, and where the record keeps its head.
-  PeopleService(People& people, storage::AuditHeads& heads, std::string audit, Clock& clock,
-                const Authenticator& authenticator)
+  PeopleService(People& people, Identities& identities, storage::AuditHeads& heads, std::string audit,
+                Clock& clock, const Authenticator& authenticator)
       : people_(people),
+        identities_(identities),
         heads_(heads),
         audit_(std::move(audit)),
         clock_(clock),
@@ -44,6 +47,14 @@ class PeopleService final : public v1::People::Service {
                           v1::ListTokensResponse* response) override;
   grpc::Status RevokeToken(grpc::ServerContext* context, const v1::RevokeTokenRequest* request,
                            v1::RevokeTokenResponse* response) override;
+  grpc::Status CreateIdentityRule(grpc::ServerContext* context, const v1::CreateIdentityRuleRequest* request,
+                                  v1::CreateIdentityRuleResponse* response) override;
+  grpc::Status ListIdentityRules(grpc::ServerContext* context, const v1::ListIdentityRulesRequest* request,
+                                 v1::ListIdentityRulesResponse* response) override;
+  grpc::Status RemoveIdentityRule(grpc::ServerContext* context, const v1::RemoveIdentityRuleRequest* request,
+                                  v1::RemoveIdentityRuleResponse* response) override;
+  grpc::Status ExchangeIdentity(grpc::ServerContext* context, const v1::ExchangeIdentityRequest* request,
+                                v1::ExchangeIdentityResponse* response) override;
   grpc::Status VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest* request,
                            v1::VerifyAuditResponse* response) override;
   grpc::Status ListAudit(grpc::ServerContext* context, const v1::ListAuditRequest* request,
@@ -51,6 +62,7 @@ class PeopleService final : public v1::People::Service {
 
  private:
   People& people_;
+  Identities& identities_;
   storage::AuditHeads& heads_;
   const std::string audit_;
   Clock& clock_;

@@ -96,6 +96,8 @@ grpc::Status RetentionService::ListPolicies(grpc::ServerContext* context, const 
   const auto set = parts_.records.List();
   if (!set.ok()) return rpc::ToGrpc(set.status());
   for (const PolicyRule& rule : PolicyRules()) *response->add_policies() = ViewOf(rule, *set);
+  response->set_last_backup_at(parts_.last_backup_at(parts_.data_folder));
+  response->set_backup_warn_after_seconds(BackupWarnSeconds(Policies(*set)));
   return grpc::Status::OK;
 }
 

@@ -23,6 +23,8 @@ class RetentionService final : public v1::Retention::Service {
     FarmReader& reader;
     Clock& clock;
     std::string data_folder;
+    // Of a data folder: Unix time in nanoseconds; 0: none is known.
+    int64_t (*last_backup_at)(const std::string&);
   };
   RetentionService(Parts parts, const Authenticator& authenticator)
       : parts_(std::move(parts)), authenticator_(authenticator) {}

@@ -19,14 +19,18 @@ constexpr Sql kProjectHasBuilds{"look for builds of a project",
                                 "SELECT EXISTS (SELECT 1 FROM build_projects WHERE project = ?1)"};
 constexpr Sql kProjectHasTokens{"look for tokens of a project",
                                 "SELECT EXISTS (SELECT 1 FROM tokens WHERE project = ?1 AND revoked_at = 0)"};
+constexpr Sql kProjectHasRules{"look for identity rules of a project",
+                               "SELECT EXISTS (SELECT 1 FROM identity_rules WHERE project = ?1)"};
+constexpr Sql kForgetToken{"forget a token", "DELETE FROM tokens WHERE id = ?1"};
 constexpr Sql kForgetTokens{"forget the tokens of a project", "DELETE FROM tokens WHERE project = ?1"};
 constexpr Sql kRemoveProject{"remove a project", "DELETE FROM projects WHERE name = ?1"};
 constexpr Sql kTokens{"list tokens",
                       "SELECT id, hash, name, project, role, pushes, created_at, created_by, expires_at, "
-                      "used_at, revoked_at FROM tokens ORDER BY id"};
+                      "used_at, revoked_at, identity_rule, subject FROM tokens ORDER BY id"};
 constexpr Sql kInsertToken{"make a token",
                            "INSERT INTO tokens (hash, name, project, role, pushes, created_at, created_by, "
-                           "expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+                           "expires_at, identity_rule, subject) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"};
 constexpr Sql kRevokeToken{"revoke a token",
                            "UPDATE tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at = 0"};
 constexpr Sql kUsedToken{"note that a token was used", "UPDATE tokens SET used_at = ?2 WHERE id = ?1"};
@@ -90,6 +94,10 @@ absl::Status PeopleRecords::RemoveProject(const std::string& name) {
     if (tokens)
       return absl::FailedPreconditionError(
           fmt::format("project '{}' has tokens; revoke them first (`crossmill admin token ls`)", name));
+    ASSIGN_OR_RETURN(const bool rules, has(kProjectHasRules));
+    if (rules)
+      return absl::FailedPreconditionError(fmt::format(
+          "project '{}' has identity rules; remove them first (`crossmill admin identity ls`)", name));
     RETURN_IF_ERROR(connection_.Run(kForgetTokens, name));
     RETURN_IF_ERROR(connection_.Run(kRemoveProject, name));
     return connection_.Changes() == 1 ? absl::OkStatus() : NoSuchProject(name);
@@ -116,15 +124,18 @@ absl::StatusOr<std::vector<TokenRow>> PeopleRecords::Tokens() {
     token.set_expires_at(query->Int64(8));
     token.set_used_at(query->Int64(9));
     token.set_revoked_at(query->Int64(10));
+    token.set_identity_rule(std::string(query->Text(11)));
+    token.set_subject(std::string(query->Text(12)));
   }
 }
 
 absl::StatusOr<int64_t> PeopleRecords::InsertToken(const TokenRow& row) {
   const v1::Token& token = row.token;
   RecursiveMutexLock lock(connection_.mutex());
-  const absl::Status inserted = connection_.Run(
-      kInsertToken, row.hash, token.name(), token.project(), static_cast<int>(token.role()),
-      absl::StrJoin(token.pushes(), "\n"), token.created_at(), token.created_by(), token.expires_at());
+  const absl::Status inserted =
+      connection_.Run(kInsertToken, row.hash, token.name(), token.project(), static_cast<int>(token.role()),
+                      absl::StrJoin(token.pushes(), "\n"), token.created_at(), token.created_by(),
+                      token.expires_at(), token.identity_rule(), token.subject());
   if (absl::IsFailedPrecondition(inserted)) return NoSuchProject(token.project());
   RETURN_IF_ERROR(inserted);
   return connection_.LastInsertId();
@@ -133,6 +144,11 @@ absl::StatusOr<int64_t> PeopleRecords::InsertToken(const TokenRow& row) {
 absl::Status PeopleRecords::RevokeToken(int64_t id, int64_t now_ns) {
   RecursiveMutexLock lock(connection_.mutex());
   return connection_.Run(kRevokeToken, id, now_ns);
+}
+
+absl::Status PeopleRecords::ForgetToken(int64_t id) {
+  RecursiveMutexLock lock(connection_.mutex());
+  return connection_.Run(kForgetToken, id);
 }
 
 absl::Status PeopleRecords::UsedToken(int64_t id, int64_t now_ns) {

@@ -33,7 +33,7 @@ class PeopleRecords {
   absl::Status InsertProject(const v1::Project& project);
   // NOT_FOUND.
   absl::Status UpdateProject(const v1::Project& project);
-  // NOT_FOUND; FAILED_PRECONDITION: it has builds, or had tokens that are good.
+  // NOT_FOUND; FAILED_PRECONDITION: it has builds, identity rules, or tokens that are good.
   absl::Status RemoveProject(const std::string& name);
 
   // By number, with those that are revoked.
@@ -41,6 +41,7 @@ class PeopleRecords {
   // Returns its number. FAILED_PRECONDITION: there is no such project.
   absl::StatusOr<int64_t> InsertToken(const TokenRow& row);
   absl::Status RevokeToken(int64_t id, int64_t now_ns);
+  absl::Status ForgetToken(int64_t id);
   absl::Status UsedToken(int64_t id, int64_t now_ns);
 
  private:

@@ -128,6 +128,23 @@ TEST(FarmChecksTest, DiskAndQueue) {
   EXPECT_EQ(Named(CheckFarmStatus(status), "queue").level, CheckLevel::kOk);
 }
 
+TEST(FarmChecksTest, TheAgeOfTheNewestBackup) {
+  const absl::Duration allowed = absl::Hours(48);
+  const Check fresh = CheckBackup(kNow - absl::Hours(5), allowed, kNow);
+  EXPECT_EQ(fresh.level, CheckLevel::kOk);
+  EXPECT_THAT(fresh.detail, HasSubstr("5h ago"));
+  EXPECT_EQ(CheckBackup(kNow - allowed, allowed, kNow).level, CheckLevel::kOk);
+  const Check old = CheckBackup(kNow - absl::Hours(24 * 9 + 1), allowed, kNow);
+  EXPECT_EQ(old.level, CheckLevel::kWarn);
+  EXPECT_THAT(old.detail, HasSubstr("9 days ago"));
+  EXPECT_THAT(old.detail, HasSubstr("backup.warn-after"));
+  EXPECT_THAT(old.fix, HasSubstr("crossmill admin backup"));
+  EXPECT_EQ(CheckBackup(kNow - absl::Hours(24 * 9), absl::ZeroDuration(), kNow).level, CheckLevel::kOk);
+  const Check none = CheckBackup(absl::UnixEpoch(), allowed, kNow);
+  EXPECT_EQ(none.level, CheckLevel::kOk) << "a farm of a day has none, and that is no fault";
+  EXPECT_THAT(none.detail, HasSubstr("crossmill admin backup"));
+}
+
 TEST(FarmChecksTest, PlatformsThatNobodyBuildsFor) {
   const auto done = Build(v1::BUILD_STATUS_SUCCEEDED, "linux/arm64");
   const auto waiting = Build(v1::BUILD_STATUS_RUNNING, "linux/arm64");

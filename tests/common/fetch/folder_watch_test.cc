@@ -9,17 +9,6 @@
 namespace crossmill::fetch {
 namespace {
 
-TEST(FolderWatchTest, MeasuresAllThatIsBelow) {
-  const TemporaryFolder folder = *TemporaryFolder::Create();
-  ASSERT_OK(MakeFolders(folder.Path("a/b")));
-  ASSERT_OK(WriteFileAtomic(folder.Path("a/b/file"), std::string(1 << 20, 'x')));
-  const FolderSize size = MeasureFolder(folder.path());
-  EXPECT_EQ(size.files, 3);
-  EXPECT_GE(size.bytes, 1 << 20);
-  EXPECT_LT(size.bytes, 2 << 20);
-  EXPECT_EQ(MeasureFolder(folder.Path("none")).files, 0);
-}
-
 TEST(FolderWatchTest, StopsWhenTheFolderIsTooLarge) {
   const TemporaryFolder folder = *TemporaryFolder::Create();
   FolderWatch by_bytes(folder.path(), {1 << 20, 1000});

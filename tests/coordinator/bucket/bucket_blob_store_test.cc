@@ -1,14 +1,20 @@
 #include "coordinator/bucket/bucket_blob_store.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <functional>
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/blobs/blob_files.h"
 #include "common/blobs/disk_blob_store.h"
 #include "coordinator/bucket/bucket_keys.h"
+#include "coordinator/storage/sqlite.h"
 #include "tests/coordinator/bucket/memory_bucket.h"
 #include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
@@ -65,7 +71,33 @@ class BucketStoreTest : public testing::Test {
     }));
     return digest;
   }
+  // In a process of its own with a store of its own, that is killed behind it. What it did to the bucket is
+  // not seen here.
+  void DoAndBeKilled(const std::function<bool()>& act) {
+    CloseStore();
+    const pid_t child = fork();
+    if (child == 0) {
+      OpenStore();
+      if (store_ == nullptr || !act()) _exit(1);
+      kill(getpid(), SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "what was to be done failed";
+    OpenStore();
+  }
+  // As if it had not been used since the epoch, in this process's memory neither.
+  void MakeOld(const Digest& digest) {
+    CloseStore();
+    auto database = storage::Database::Open(options_.index_file);
+    ASSERT_OK(database);
+    ASSERT_OK(database->Execute("make a blob old", "UPDATE blobs SET used_at = 1"));
+    OpenStore();
+    ASSERT_EQ(*store_->UsedAt(NameOfHash(digest.hash)), 1);
+  }
   bool OnDisk(const Digest& digest) { return disk_->FindMissing({digest})->empty(); }
+  // Without that counting as a use.
+  bool FileExists(const Digest& digest) { return Exists(BlobPath(folder_.Path("content"), digest.hash)); }
   std::string KeyOfBlob(const Digest& digest) { return KeyOf(digest.hash); }
 
   const TemporaryFolder folder_ = *TemporaryFolder::Create();
@@ -310,6 +342,48 @@ TEST_F(BucketStoreTest, ABlobThatNothingNeedsGoesFromTheBucket) {
   EXPECT_FALSE(bucket_.Has(KeyOfBlob(digest)));
   EXPECT_EQ(store_->FindMissing({digest})->size(), 1U);
   EXPECT_TRUE(absl::IsNotFound(store_->UrlOf(digest, absl::Minutes(1)).status()));
+}
+
+TEST_F(BucketStoreTest, WhatWasSaidToBeThereStaysAfterAKill) {
+  const Digest digest = OnlyInBucket("told");
+  const BlobName name = NameOfHash(digest.hash);
+  MakeOld(digest);
+  const int64_t before = absl::GetCurrentTimeNanos();
+  DoAndBeKilled([&] { return store_->FindMissing({digest})->empty(); });
+  EXPECT_FALSE(*store_->RemoveFromBucket(name, before, {})) << "who was killed had said that it is there";
+  // The next one had it from the file, which is written to the index; who is killed then leaves it there.
+  DoAndBeKilled([] { return true; });
+  EXPECT_FALSE(*store_->RemoveFromBucket(name, before, {}));
+  CloseStore();
+  OpenStore();
+  EXPECT_FALSE(*store_->RemoveFromBucket(name, before, {})) << "it is in the index now";
+  EXPECT_TRUE(*store_->RemoveFromBucket(name, INT64_MAX, {}));
+}
+
+TEST_F(BucketStoreTest, AUrlHoldsAfterAKillAndItsBlobStays) {
+  const Digest digest = OnlyInBucket("url");
+  MakeOld(digest);
+  const int64_t end = absl::ToUnixNanos(absl::Now() + absl::Hours(1));
+  DoAndBeKilled([&] { return store_->UrlOf(digest, absl::Hours(1)).ok(); });
+  EXPECT_FALSE(*store_->RemoveFromBucket(NameOfHash(digest.hash), end, {}));
+}
+
+TEST_F(BucketStoreTest, WhatLeftTheDiskBeforeAKillKeepsItsUse) {
+  const Digest digest = OnlyInBucket("left");
+  MakeOld(digest);
+  // On the disk again, and used there, which the bucket's index does not know.
+  ASSERT_EQ(*store_->Get(digest), "left");
+  ASSERT_TRUE(OnDisk(digest));
+  const int64_t used = *disk_->uses().UsedAt(NameOfHash(digest.hash));
+  MakeOld(digest);
+  DoAndBeKilled([&] {
+    return Eventually([&] {
+      store_->LeaveDisk(int64_t{1} << 40, {}).IgnoreError();
+      return !FileExists(digest);
+    });
+  });
+  ASSERT_FALSE(FileExists(digest));
+  EXPECT_FALSE(*store_->RemoveFromBucket(NameOfHash(digest.hash), used, {}));
 }
 
 TEST_F(BucketStoreTest, AUrlIsForWhatTheBucketHas) {

@@ -1,17 +1,21 @@
 """Backups of a farm that works: taken under load, killed, damaged, restored elsewhere; what check finds and mends."""
+import concurrent.futures
 import json
+import os
 import pathlib
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import farm as farms  # noqa: E402
 
 DAMAGED = 7
+GRACE = 5
 
 
 def admin(farm, *words, data=None):
@@ -54,8 +58,8 @@ class BackupTest(farms.FarmTestCase):
         self.backups = self.context.parent / (self.context.name + "-backups")
         self.addCleanup(shutil.rmtree, self.backups, True)
 
-    def back_up(self, *words):
-        result = admin(self.farm, "backup", self.backups, "--json", "--rate", "0", *words)
+    def back_up(self, *words, rate="0"):
+        result = admin(self.farm, "backup", self.backups, "--json", "--rate", rate, *words)
         self.assert_exit(result, 0)
         return json.loads(result.stdout)
 
@@ -120,6 +124,82 @@ class BackupTest(farms.FarmTestCase):
             # A console of before.
             logs = farm.cli("logs", str(before["id"]))
             self.assertEqual(logs.returncode, 0, logs.stderr)
+
+    def test_a_backup_beside_garbage_collection_without_end(self):
+        """What a backup needs is not removed under it, and a blob that goes while it looks is none that it needs."""
+        self.addCleanup(self.farm.cli, "admin", "policy", "reset", "blobs.budget", "blobs.grace")
+        self.assert_exit(self.farm.cli("admin", "policy", "set", f"blobs.grace={GRACE}s"), 0)
+        named = {}
+        for number in range(3):
+            self.recipe(f"kept{number}")
+            named[number] = self.build_json("-t", f"kept:{number}")
+            self.addCleanup(self.farm.cli, "image", "rm", f"kept:{number}")
+            # Its steps' layers are needed too, and not only its image.
+            self.assert_exit(self.farm.cli("pin", named[number]["id"]), 0)
+            self.addCleanup(self.farm.cli, "unpin", named[number]["id"])
+        # Waste that waits for the first collections.
+        for number in range(3):
+            self.recipe(f"waste{number}")
+            self.build_json()
+        done = threading.Event()
+        collected, problems, taken = [], [], []
+
+        def collect():
+            while not done.is_set():
+                result = self.farm.cli("prune", "--json")
+                (collected if result.returncode == 0 else problems).append(result.stdout + result.stderr)
+
+        def build(number):
+            folder = self.context / f"beside{number}"
+            folder.mkdir()
+            (folder / "noise").write_bytes(os.urandom(200_000))
+            (folder / "Dockerfile").write_text("FROM tiny\nCOPY noise /\nRUN cat /noise /noise > /twice\nRUN cp /twice /more\n")
+            # Every second one has a name that the backup may or may not have, and must have whole.
+            return self.farm.build(folder, "--json", *(("-t", f"beside:{number}") if number % 2 else ()))
+
+        collector = threading.Thread(target=collect)
+        collector.start()
+        try:
+            with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                builds = [pool.submit(build, number) for number in range(12)]
+                # From the first collection that removes something on, as long as builds run.
+                farms.wait_for(lambda: any(json.loads(text)["blobs"] for text in collected), "a collection that removes", 120)
+                while not taken or not all(each.done() for each in builds):
+                    # So slowly that several collections come in between.
+                    taken.append(self.back_up(rate="3m"))
+                results = [each.result() for each in builds]
+        finally:
+            done.set()
+            collector.join()
+        self.assertEqual(problems, [])
+        for number, result in enumerate(results):
+            self.assertEqual(result.returncode, 0, f"build {number}: {self.story(result)}")
+            if number % 2:
+                self.addCleanup(self.farm.cli, "image", "rm", f"beside:{number}")
+        # Of this farm everything is whole.
+        self.assertTrue(document(admin(self.farm, "check", "--json", "--rate", "0"))["clean"])
+        other = RestoredFarm(self.backups)
+        check = document(admin(other.farm, "check", "--json", data=other.farm.data))
+        self.assertTrue(check["clean"], check)
+        here = images(self.farm)
+        with other as farm:
+            restored = images(farm)
+            for name, digest in restored.items():
+                self.assertEqual(digest, here.get(name), name)
+                archive = self.context / "saved.tar"
+                saved = farm.cli("image", "save", name, "-o", f"type=oci,dest={archive}")
+                # Saving compares every byte with its digest.
+                self.assertEqual(saved.returncode, 0, saved.stderr)
+            for number, before in named.items():
+                self.assertEqual(restored[f"kept:{number}"], before["index_digest"])
+                self.recipe(f"kept{number}")
+                again = farm.build(self.context, "--json")
+                self.assertEqual(again.returncode, 0, again.stderr + farm.logs())
+                again = json.loads(again.stdout)
+                self.assertEqual(again["index_digest"], before["index_digest"])
+                self.assertEqual({step["status"] for step in farms.steps(again)}, {"cached"}, farms.steps(again))
+                self.assertEqual([step["layer_digest"] for step in farms.steps(again)],
+                                 [step["layer_digest"] for step in farms.steps(before)])
 
     def test_a_second_backup_copies_only_what_is_new(self):
         self.recipe("first")

@@ -252,7 +252,7 @@ class Reading(HttpCase):
         result = self.farm.cli("doctor", "--json")
         checks = json.loads(result.stdout)
         found = {check["name"]: check for check in checks}
-        for name in ("coordinator", "clock of the coordinator", "disk of the coordinator", "queue", "workers", "platforms"):
+        for name in ("coordinator", "clock of the coordinator", "disk of the coordinator", "queue", "backup", "workers", "platforms"):
             self.assertIn(name, found, result.stdout + result.stderr)
         for name in ("coordinator", "clock of the coordinator", "workers", "platforms"):
             self.assertEqual((found[name]["level"], found[name]["fix"]), ("ok", None), found[name])

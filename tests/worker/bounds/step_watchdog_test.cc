@@ -13,7 +13,6 @@
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "tests/support/status_matchers.h"
-#include "worker/bounds/disk_use.h"
 #include "worker/bounds/process_sample.h"
 
 namespace crossmill::worker {
@@ -121,24 +120,6 @@ TEST(ProcessSampleTest, CountsDescendantsWithTheirMemory) {
   // Shared pages count once.
   EXPECT_LE(precise->memory, cheap->memory + (4 << 20));
   EXPECT_FALSE(SampleDescendants(root, false, "/nonexistent").has_value());
-}
-
-TEST(DiskUseTest, CountsBlocksOnceAndFollowsNoLink) {
-  const auto folder = TemporaryFolder::Create();
-  ASSERT_OK(folder);
-  ASSERT_OK(MakeFolders(folder->Path("in/deep/er"), 0755));
-  const uint64_t before = *DiskUse(folder->Path("in"));
-  ASSERT_OK(WriteFileAtomic(folder->Path("in/deep/er/a"), std::string(1 << 20, 'x')));
-  ASSERT_EQ(link(folder->Path("in/deep/er/a").c_str(), folder->Path("in/b").c_str()), 0);
-  ASSERT_OK(WriteFileAtomic(folder->Path("outside"), std::string(4 << 20, 'x')));
-  ASSERT_EQ(symlink("../outside", folder->Path("in/link").c_str()), 0);
-  ASSERT_EQ(symlink("..", folder->Path("in/up").c_str()), 0);
-  ASSERT_EQ(truncate(folder->Path("in/b").c_str(), 1 << 20), 0);
-  const uint64_t after = *DiskUse(folder->Path("in"));
-  EXPECT_GE(after, before + (1 << 20));
-  EXPECT_LT(after, before + (2 << 20));
-  EXPECT_EQ(DiskUse(folder->Path("missing")), std::nullopt);
-  EXPECT_GT(*DiskUse(folder->Path("in"), 1), 1u);
 }
 
 }  // namespace

@@ -788,6 +788,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token of the farm for an identity token that a pipeline service signed. Needs no other token. */
+        post: operations["ExchangeIdentity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -2711,14 +2728,27 @@ export interface components {
             deliveryId?: string;
         };
         RedeliverResponse: Record<string, never>;
+        ExchangeIdentityRequestInput: {
+            identityToken?: string;
+            rule?: string;
+        };
+        ExchangeIdentityResponse: {
+            secret: string;
+            name: string;
+            project: string;
+            role: components["schemas"]["Access"];
+            /** Format: int64 */
+            expiresAt: string;
+            subject: string;
+        };
+        /** @enum {string} */
+        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN" | "ACCESS_ADMIN";
         GetCallerResponse: {
             role: components["schemas"]["Access"];
             worker: boolean;
             name: string;
             project: string;
         };
-        /** @enum {string} */
-        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN" | "ACCESS_ADMIN";
         FarmStatus: {
             running: components["schemas"]["BuildCount"][];
             ended: components["schemas"]["BuildCount"][];
@@ -4633,6 +4663,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RedeliverResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ExchangeIdentity: {
+        parameters: {
+            query?: {
+                identity_token?: string;
+                rule?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExchangeIdentityRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExchangeIdentityResponse"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

@@ -86,6 +86,7 @@ v1::FarmNumbers BusyNumbers() {
     state.mutable_emulated()->set_unfit(1);
   }
   AddCounters(numbers.mutable_counters());
+  numbers.set_backup_warn_after_seconds(172'800);
   numbers.set_last_backup_at(1'700'000'000'500'000'000);
   return numbers;
 }
