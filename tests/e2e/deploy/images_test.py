@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The images of deploy/images, built by scripts/build-images on a real farm on the stand-in for debian:bookworm-slim: the same bytes
 twice, and programs that run: the coordinator of its image answers, a worker of its image joins it and builds, the command line
-talks to it. CROSSMILL_PACKAGES names a folder with the packages of scripts/make-packages (scripts/check deploy makes them)."""
+talks to it. CROSSMILL_PACKAGES names a folder with the packages of scripts/make-packages (scripts/check images makes them)."""
 import json
 import os
 import pathlib
@@ -35,6 +35,9 @@ class WorkerImage(Unpacked):
         # seccomp, apparmor and systempaths are unconfined.
         for name in ("seccomp", "maskedPaths", "readonlyPaths"):
             spec["linux"].pop(name, None)
+        # As Docker has it: there, and not to be written. What runs steps looks which kind it is.
+        spec["mounts"].append({"destination": "/sys/fs/cgroup", "type": "bind", "source": "/sys/fs/cgroup",
+                               "options": ["rbind", "ro", "nosuid", "nodev", "noexec"]})
         spec["linux"]["namespaces"] = [one for one in spec["linux"]["namespaces"] if one["type"] != "network"]
         file.write_text(json.dumps(spec))
 
@@ -46,7 +49,7 @@ class Images(FarmTestCase):
     def setUpClass(cls):
         cls.packages = os.environ.get("CROSSMILL_PACKAGES")
         if not cls.packages:
-            raise unittest.SkipTest("CROSSMILL_PACKAGES names no packages: scripts/check deploy runs it")
+            raise unittest.SkipTest("CROSSMILL_PACKAGES names no packages: scripts/check images runs it")
         if not stand_ins.registry_answers() and stand_ins.find(BASE) is None:
             raise unittest.SkipTest(f"no registry answers, and {stand_ins.why_missing(BASE)}")
         super().setUpClass()
