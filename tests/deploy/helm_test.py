@@ -10,9 +10,13 @@ import sys
 import tempfile
 import unittest
 
-from manifests import CASES, CHART, GOLDEN, HELM, ROOT, documents, of_kind, pod_of, render
+try:
+    import yaml
+except ImportError:
+    print("skipped: needs python3-yaml: scripts/install-dependencies --test")
+    sys.exit(77)
 
-import yaml
+from manifests import CASES, CHART, GOLDEN, HELM, ROOT, documents, of_kind, pod_of, render
 
 if not HELM.exists():
     print(f"skipped: there is no {HELM}: scripts/install-helm builds it")
