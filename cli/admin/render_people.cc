@@ -1,7 +1,5 @@
 #include "cli/admin/render_people.h"
 
-#include <vector>
-
 #include "absl/strings/str_join.h"
 #include "common/base/log.h"
 #include "common/words/words.h"
@@ -82,7 +80,7 @@ Json TokensJson(const TokenList& tokens) {
                     {"name", token.name()},
                     {"project", token.project()},
                     {"role", Word(token.role())},
-                    {"push", std::vector<std::string>(token.pushes().begin(), token.pushes().end())},
+                    {"push", TextsJson(token.pushes())},
                     {"created_at", FormatRfc3339(token.created_at())},
                     {"created_by", token.created_by()},
                     {"identity_rule", token.identity_rule()},

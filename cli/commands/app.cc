@@ -28,6 +28,10 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
   app.add_option("--ca-file", session.ca_file, "Authorities for TLS, PEM [CROSSMILL_CA_FILE]")
       ->type_name("FILE");
   app.add_flag("--insecure", session.insecure, "Allow a plain-text connection to another host");
+  app.add_option("--reconnect-for", session.reconnect_for,
+                 "How long to try again where the coordinator's connection is lost "
+                 "[CROSSMILL_RECONNECT_FOR; default: 10m, 30s before its first answer]")
+      ->type_name("TIME");
   app.add_option("--data", session.data,
                  "Data folder of the local farm [CROSSMILL_DATA; default: /var/lib/crossmill "
                  "for root, else $XDG_DATA_HOME/crossmill]")

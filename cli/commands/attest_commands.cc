@@ -19,21 +19,24 @@ absl::StatusOr<std::vector<v1::EvidenceFile>> ListEvidence(Session& session, int
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::ListStatementsRequest request;
   request.set_build_id(build);
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(10));
-  const auto stream = farm->attestations->ListStatements(&context, request);
   std::vector<v1::EvidenceFile> files;
-  v1::EvidenceFile file;
-  int64_t bytes = 0;
-  while (stream->Read(&file)) {
-    bytes += static_cast<int64_t>(file.ByteSizeLong());
-    if (bytes > kMostEvidenceBytes) return absl::ResourceExhaustedError("the evidence is larger than 1 GiB");
-    files.push_back(std::move(file));
-  }
-  const grpc::Status status = stream->Finish();
-  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
-    return WithExit(session.Explain(rpc::FromGrpc(status)), kExitUsage);
-  if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
+  const absl::Status status = session.CallStream([&]() -> absl::Status {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(10));
+    const auto stream = farm->attestations->ListStatements(&context, request);
+    files.clear();
+    v1::EvidenceFile file;
+    int64_t bytes = 0;
+    while (stream->Read(&file)) {
+      bytes += static_cast<int64_t>(file.ByteSizeLong());
+      if (bytes > kMostEvidenceBytes)
+        return absl::ResourceExhaustedError("the evidence is larger than 1 GiB");
+      files.push_back(std::move(file));
+    }
+    return rpc::FromGrpc(stream->Finish());
+  });
+  if (absl::IsFailedPrecondition(status)) return WithExit(status, kExitUsage);
+  RETURN_IF_ERROR(status);
   return files;
 }
 

@@ -64,6 +64,8 @@ int AnswerCompletion(const CLI::App& app, Session& session, const std::vector<st
   take("--token-file", session.token_file);
   take("--ca-file", session.ca_file);
   take("--data", session.data);
+  // Nobody who presses Tab waits for that.
+  session.reconnect_for = "0s";
   const Completion completion =
       Complete(app, words, {[&] { return OfferBuilds(session); }, [&] { return OfferImages(session); }});
   std::string text = completion.files ? "files\n" : completion.folders ? "folders\n" : "none\n";

@@ -16,17 +16,19 @@ namespace {
 
 absl::StatusOr<BuildPair> AskForBuilds(Session& session, const v1::CompareBuildsRequest& request) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  grpc::ClientContext call;
-  const auto reader = farm->verification->CompareBuilds(&call, request);
   BuildPair pair;
-  v1::CompareBuildsResponse response;
-  while (reader->Read(&response)) {
-    pair.first = response.first();
-    pair.second = response.second();
-    pair.platforms.push_back(std::move(*response.mutable_platform()));
-  }
-  const absl::Status status = rpc::FromGrpc(reader->Finish());
-  if (!status.ok()) return session.Explain(status);
+  RETURN_IF_ERROR(session.CallStream([&] {
+    grpc::ClientContext call;
+    const auto reader = farm->verification->CompareBuilds(&call, request);
+    pair = {};
+    v1::CompareBuildsResponse response;
+    while (reader->Read(&response)) {
+      pair.first = response.first();
+      pair.second = response.second();
+      pair.platforms.push_back(std::move(*response.mutable_platform()));
+    }
+    return rpc::FromGrpc(reader->Finish());
+  }));
   return pair;
 }
 

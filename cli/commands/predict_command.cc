@@ -72,21 +72,23 @@ class PredictCommand {
   }
 
   absl::StatusOr<v1::Forecast> Ask(const v1::PredictRequest& request) {
-    grpc::ClientContext call;
-    const auto reader = farm_->predictions->Predict(&call, request);
     std::optional<v1::Forecast> forecast;
-    v1::PredictResponse response;
-    while (reader->Read(&response)) {
-      if (response.has_forecast()) {
-        forecast = std::move(*response.mutable_forecast());
-      } else {
-        progress_->Activity(fmt::format("predicting {}", Printable(response.progress())));
+    const absl::Status status = session_.CallStream([&] {
+      grpc::ClientContext call;
+      const auto reader = farm_->predictions->Predict(&call, request);
+      v1::PredictResponse response;
+      while (reader->Read(&response)) {
+        if (response.has_forecast()) {
+          forecast = std::move(*response.mutable_forecast());
+        } else {
+          progress_->Activity(fmt::format("predicting {}", Printable(response.progress())));
+        }
       }
-    }
-    const absl::Status status = rpc::FromGrpc(reader->Finish());
+      return rpc::FromGrpc(reader->Finish());
+    });
     // The recipe's fault, not the command line's.
     if (absl::IsInvalidArgument(status)) return WithExit(status, kExitBuildFailed);
-    if (!status.ok()) return session_.Explain(status);
+    RETURN_IF_ERROR(status);
     if (!forecast.has_value())
       return absl::UnavailableError("the coordinator ended the prediction without one");
     return *std::move(forecast);

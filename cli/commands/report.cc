@@ -34,18 +34,24 @@ absl::StatusOr<std::vector<std::string>> LastLines(Session& session, int64_t exe
 absl::Status ReadConsole(Session& session, int64_t execution, bool follow,
                          const std::function<absl::Status(const v1::LogChunk&)>& sink) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  grpc::ClientContext context;
   v1::ReadLogRequest request;
   request.set_execution(execution);
   request.set_follow(follow);
-  const auto reader = farm->builds->ReadLog(&context, request);
-  v1::ReadLogResponse response;
   absl::Status result;
-  while (result.ok() && reader->Read(&response)) result = sink(response.chunk());
-  if (!result.ok()) context.TryCancel();
-  const grpc::Status status = reader->Finish();
-  if (!result.ok()) return result;
-  return status.ok() ? absl::OkStatus() : session.Explain(rpc::FromGrpc(status));
+  const absl::Status status = session.CallStream([&] {
+    grpc::ClientContext context;
+    const auto reader = farm->builds->ReadLog(&context, request);
+    v1::ReadLogResponse response;
+    while (result.ok() && reader->Read(&response)) {
+      // Another attempt goes on behind it.
+      request.set_from_chunk(request.from_chunk() + 1);
+      result = sink(response.chunk());
+    }
+    if (!result.ok()) context.TryCancel();
+    const absl::Status end = rpc::FromGrpc(reader->Finish());
+    return result.ok() ? end : absl::OkStatus();
+  });
+  return result.ok() ? status : result;
 }
 
 absl::Status GetPackages(Session& session, int64_t build_id, BuildReport* report) {

@@ -82,18 +82,12 @@ absl::StatusOr<int64_t> VerifyCommand::Submit() {
   v1::VerifyBuildRequest request = request_;
   const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
   for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
-  absl::Status last;
-  // The key makes asking again safe.
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const auto response =
-        session_.Call(*farm_->verification, &v1::Verification::StubInterface::VerifyBuild, request);
-    if (response.ok()) return response->build_id();
-    last = response.status();
-    if (!absl::IsUnavailable(last)) break;
-  }
+  const auto response =
+      session_.Call(*farm_->verification, &v1::Verification::StubInterface::VerifyBuild, request);
+  if (response.ok()) return response->build_id();
   // There is nothing to verify: no fault of the farm's.
-  if (absl::IsFailedPrecondition(last)) return WithExit(last, kExitUsage);
-  return last;
+  if (absl::IsFailedPrecondition(response.status())) return WithExit(response.status(), kExitUsage);
+  return response.status();
 }
 
 absl::StatusOr<int> VerifyCommand::Run() {

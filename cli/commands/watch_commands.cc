@@ -55,7 +55,7 @@ absl::StatusOr<int> WatchMatrix(Session& session, int64_t id, ProgressMode mode)
     return kExitOk;
   }
   RETURN_IF_ERROR(models.status());
-  ASSIGN_OR_RETURN(matrix, CallOnce<v1::MatrixView>(get));
+  ASSIGN_OR_RETURN(matrix, get());
   RETURN_IF_ERROR(session.json ? session.PrintJson(MatrixJson(matrix))
                                : session.Print(RenderMatrixView(matrix, session.OutText())));
   std::vector<int> codes;

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/compare/content.h"
 #include "common/layer/content_places.h"
 #include "common/layer/layer_manifest.h"

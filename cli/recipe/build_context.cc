@@ -13,6 +13,7 @@
 
 #include "cli/recipe/build_flags.h"
 #include "cli/recipe/context_origin.h"
+#include "cli/session/build_follow.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/text.h"
 #include "common/base/files.h"
@@ -301,6 +302,7 @@ absl::StatusOr<Digest> BuildContext::SendFolder(Farm& farm, Progress& progress, 
     progress.Activity(
         fmt::format("sending the {} {} of {}", what, FormatBytes(sent.bytes), FormatBytes(total.bytes)));
   };
+  const OutagesToldBy told(farm, progress);
   auto sent = context::UploadContext(scanned, folder, *farm.blobs, show);
   if (!sent.ok()) return session_.Explain(sent.status());
   if (sent->blobs > 0) {

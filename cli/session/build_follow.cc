@@ -7,13 +7,25 @@
 
 namespace crossmill::cli {
 
+OutagesToldBy::OutagesToldBy(const Farm& farm, Progress& progress) : outages_(farm.retry.outages) {
+  if (outages_ != nullptr)
+    former_ = outages_->TellTo([&progress](std::string_view text) { progress.Note(text); });
+}
+
+OutagesToldBy::~OutagesToldBy() {
+  if (outages_ != nullptr) outages_->TellTo(std::move(former_));
+}
+
 absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress,
                                        const FollowOptions& options,
                                        const std::function<absl::StatusOr<int64_t>()>& submit) {
+  const OutagesToldBy told(farm, progress);
   v1::CancelBuildRequest request;
   Canceller canceller(session, progress, {options.on_interrupt, options.deadline}, [&](bool timed_out) {
     request.set_timed_out(timed_out);
-    return session.Call(*farm.builds, &v1::Builds::StubInterface::CancelBuild, request).status();
+    return session
+        .Call(*farm.builds, &v1::Builds::StubInterface::CancelBuild, request, Session::Repeat::kNever)
+        .status();
   });
   ASSIGN_OR_RETURN(const int64_t build_id, submit());
   request.set_build_id(build_id);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,20 @@
 #include "cli/show/progress.h"
 
 namespace crossmill::cli {
+
+// As long as it lives, `progress` shows that the farm's coordinator is not reached: a line of anybody else
+// would stand in its picture.
+class OutagesToldBy {
+ public:
+  OutagesToldBy(const Farm& farm, Progress& progress);
+  ~OutagesToldBy();
+  OutagesToldBy(const OutagesToldBy&) = delete;
+  OutagesToldBy& operator=(const OutagesToldBy&) = delete;
+
+ private:
+  const std::shared_ptr<rpc::Outages> outages_;
+  rpc::Outages::Tell former_;
+};
 
 struct FollowOptions {
   OnInterrupt on_interrupt = OnInterrupt::kCancel;

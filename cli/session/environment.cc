@@ -131,6 +131,7 @@ class SystemEnvironment final : public Environment {
     farm->people = v1::People::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
+    blobs.retry = options.retry;
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);
     return farm;
   }

@@ -11,6 +11,7 @@
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
 #include "common/base/subprocess.h"
+#include "common/rpc/retry.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 #include "crossmill/v1/notices_service.grpc.pb.h"
 #include "crossmill/v1/people_service.grpc.pb.h"
@@ -25,6 +26,8 @@ struct ConnectOptions {
   std::string ca_file;
   // Plain text to another host.
   bool insecure = false;
+  // How its calls are made again.
+  rpc::RetryPolicy retry;
 };
 
 // A coordinator as a client sees it. Thread safe.
@@ -42,6 +45,8 @@ struct Farm {
   std::unique_ptr<v1::Retention::StubInterface> retention;
   std::unique_ptr<v1::People::StubInterface> people;
   std::unique_ptr<BlobStore> blobs;
+  // How calls to it are made again; those of `blobs` are so already.
+  rpc::RetryPolicy retry;
 };
 
 struct Terminal {

@@ -34,18 +34,21 @@ std::unique_ptr<Progress> MakeNamedProgress(Session& session, ProgressMode mode,
 absl::StatusOr<v1::SubmitMatrixResponse> SubmitMatrixOnce(Session& session, Farm& farm,
                                                           v1::SubmitMatrixRequest& request) {
   if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
-  return CallOnce<v1::SubmitMatrixResponse>(
-      [&] { return session.Call(*farm.matrices, &v1::Matrices::StubInterface::SubmitMatrix, request); });
+  return session.Call(*farm.matrices, &v1::Matrices::StubInterface::SubmitMatrix, request,
+                      Session::Repeat::kAwaitStart);
 }
 
 absl::StatusOr<std::vector<BuildModel>> FollowMatrix(
     Session& session, Farm& farm, Progress& notes, const std::vector<Progress*>& progress,
     const FollowOptions& options, const ClientOffers& offers,
     const std::function<absl::StatusOr<v1::SubmitMatrixResponse>()>& submit) {
+  const OutagesToldBy told(farm, notes);
   v1::CancelMatrixRequest cancel;
   Canceller canceller(session, notes, {options.on_interrupt, options.deadline}, [&](bool timed_out) {
     cancel.set_timed_out(timed_out);
-    return session.Call(*farm.matrices, &v1::Matrices::StubInterface::CancelMatrix, cancel).status();
+    return session
+        .Call(*farm.matrices, &v1::Matrices::StubInterface::CancelMatrix, cancel, Session::Repeat::kNever)
+        .status();
   });
   ASSIGN_OR_RETURN(const v1::SubmitMatrixResponse submitted, submit());
   cancel.set_matrix_id(submitted.matrix_id());

@@ -1,9 +1,11 @@
 #include "cli/session/session.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "cli/session/login.h"
 #include "cli/show/exit_codes.h"
+#include "cli/show/render_json_lines.h"
 #include "common/base/absolute_path.h"
 #include "common/base/files.h"
 
@@ -67,12 +69,54 @@ absl::StatusOr<ConnectOptions> Session::Options() {
   return options;
 }
 
+absl::StatusOr<rpc::RetryPolicy> Session::Retry() {
+  rpc::OutageLimits limits;
+  const std::string text = reconnect_for.empty() ? env.VariableOr("CROSSMILL_RECONNECT_FOR") : reconnect_for;
+  if (!text.empty()) {
+    if (!absl::ParseDuration(Av(text), &limits.lost) || limits.lost < absl::ZeroDuration() ||
+        limits.lost > absl::Hours(24 * 365)) {
+      return absl::InvalidArgumentError(
+          fmt::format("--reconnect-for {}: expected a time such as 0s, 90s or 1h30m", text));
+    }
+    limits.unknown = limits.lost;
+    limits.busy = std::min(limits.busy, limits.lost);
+  }
+  rpc::RetryPolicy retry;
+  retry.outages = std::make_shared<rpc::Outages>(limits, OutageTeller());
+  return retry;
+}
+
+rpc::Outages::Tell Session::OutageTeller() {
+  return [this](std::string_view text) {
+    if (json_progress) {
+      TellJson(NoteLine("note", text, UnixNanos(env.clock().Now())));
+    } else {
+      Tell(fmt::format("crossmill: {}\n", text));
+    }
+  };
+}
+
 absl::StatusOr<Farm*> Session::Connect() {
   if (farm_ == nullptr) {
-    ASSIGN_OR_RETURN(const ConnectOptions options, Options());
+    ASSIGN_OR_RETURN(ConnectOptions options, Options());
+    ASSIGN_OR_RETURN(options.retry, Retry());
     ASSIGN_OR_RETURN(farm_, env.Connect(options));
+    farm_->retry = options.retry;
   }
   return farm_.get();
+}
+
+absl::Status Session::Try(const std::function<absl::Status()>& once, bool repeatable, Repeat repeat) {
+  rpc::Backoff backoff(farm_ == nullptr ? rpc::RetryPolicy() : farm_->retry, repeat == Repeat::kAwaitStart);
+  while (true) {
+    const absl::Status status = once();
+    if (!rpc::IsTransient(status)) {
+      backoff.Reset();
+      return Explain(status);
+    }
+    const bool again = repeat != Repeat::kNever && (repeatable || rpc::NeverSent(status));
+    if (!again || !backoff.Wait(status)) return Explain(status);
+  }
 }
 
 TextOptions Session::TextFor(const Terminal& terminal) {
@@ -98,9 +142,20 @@ absl::Status Session::PrintJson(const Json& document) {
 void Session::TellJson(const Json& line) { env.Err(PrintableJson(WriteJson(line)) + "\n"); }
 
 absl::Status Session::Explain(const absl::Status& status) {
+  const absl::Duration tried = farm_ == nullptr || farm_->retry.outages == nullptr
+                                   ? absl::ZeroDuration()
+                                   : farm_->retry.outages->gave_up();
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
+      if (tried >= absl::Seconds(1)) {
+        return WithHint(
+            absl::UnavailableError(fmt::format("the coordinator at {} could not be reached for {} s: {}",
+                                               Address(), absl::ToInt64Seconds(tried), Sv(status.message()))),
+            "`crossmill doctor` says what it finds; --reconnect-for TIME tries for longer; what was "
+            "submitted "
+            "goes on, and `crossmill ls` and `crossmill watch` find it again");
+      }
       return WithHint(absl::UnavailableError(fmt::format("cannot reach the coordinator at {}: {}", Address(),
                                                          Sv(status.message()))),
                       "`crossmill up` starts a farm on this machine; `crossmill login`, --coordinator or "

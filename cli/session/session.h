@@ -15,6 +15,8 @@
 #include "cli/show/text.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/rpc/repeatable.h"
+#include "common/rpc/retry.h"
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::cli {
@@ -30,6 +32,7 @@ class Session {
   std::string ca_file;
   std::string data;
   bool insecure = false;
+  std::string reconnect_for;
   // --json of the chosen command.
   bool json = false;
   // Standard error holds JSON lines (--progress json).
@@ -61,17 +64,35 @@ class Session {
   absl::Status PrintJson(const Json& json);
   void TellJson(const Json& line);
 
+  // Whether a call that got no answer is made again.
+  enum class Repeat {
+    // If it may be (common/rpc/repeatable.h), or was not sent.
+    kIfSafe,
+    // So too, and it waits for a coordinator that is being started.
+    kAwaitStart,
+    // The caller does that.
+    kNever
+  };
+
   // One unary call: `method` of `stub`. UNAVAILABLE names the address and says what to do.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(Stub& stub,
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                                const Request& request) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+                                const Request& request, Repeat repeat = Repeat::kIfSafe) {
     Response response;
-    const grpc::Status status = (stub.*method)(&context, request, &response);
-    if (!status.ok()) return Explain(rpc::FromGrpc(status));
+    const auto once = [&] {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+      response.Clear();
+      return rpc::FromGrpc((stub.*method)(&context, request, &response));
+    };
+    RETURN_IF_ERROR(Try(once, rpc::IsRepeatable(*Request::descriptor()), repeat));
     return response;
+  }
+
+  // A call that streams, may be repeated, and begins anew each time that `once` makes it.
+  absl::Status CallStream(const std::function<absl::Status()>& once) {
+    return Try(once, true, Repeat::kIfSafe);
   }
 
   // Adds to an error of a call which coordinator it was and a hint.
@@ -84,6 +105,10 @@ class Session {
   // What Connect connects with.
   absl::StatusOr<ConnectOptions> Options();
   absl::StatusOr<std::string> Token();
+  absl::StatusOr<rpc::RetryPolicy> Retry();
+  // Who tells of an outage where nobody shows a build.
+  rpc::Outages::Tell OutageTeller();
+  absl::Status Try(const std::function<absl::Status()>& once, bool repeatable, Repeat repeat);
 
   // Read at the first question.
   std::optional<absl::StatusOr<std::optional<ConnectOptions>>> login_;

@@ -14,8 +14,8 @@ std::string NewIdempotencyKey() {
 absl::StatusOr<v1::SubmitBuildResponse> SubmitOnce(Session& session, Farm& farm,
                                                    v1::SubmitBuildRequest& request) {
   if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
-  return CallOnce<v1::SubmitBuildResponse>(
-      [&] { return session.Call(*farm.builds, &v1::Builds::StubInterface::SubmitBuild, request); });
+  return session.Call(*farm.builds, &v1::Builds::StubInterface::SubmitBuild, request,
+                      Session::Repeat::kAwaitStart);
 }
 
 }  // namespace crossmill::cli

@@ -2,19 +2,14 @@
 
 #include <grpcpp/client_context.h>
 
-#include <algorithm>
-#include <optional>
-
 #include "cli/show/console_lines.h"
-#include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/rpc/retry.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 class Watch {
  public:
@@ -26,32 +21,23 @@ class Watch {
         model_(options.build_id) {}
 
   absl::StatusOr<BuildModel> Run() {
-    auto wait = options_.first_wait;
-    std::optional<SteadyClock::time_point> lost_since;
+    rpc::Backoff backoff(farm_.retry);
     while (true) {
       bool received = false;
-      const absl::Status status = Stream(&received);
+      absl::Status status = Stream(&received);
       if (model_.finished() || left_) return model_;
       if (stop_.stop_requested()) return absl::CancelledError("stopped watching");
       // A stream that ends before the build does, or is cancelled though we did not ask for it, was cut by a
       // coordinator that went down in order.
-      if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsCancelled(status)) return status;
-      if (received) {
-        lost_since.reset();
-        wait = options_.first_wait;
-      }
-      if (!lost_since) {
-        lost_since = SteadyClock::now();
-        progress_.Note(fmt::format("the connection to the coordinator is lost; trying again ({})",
-                                   status.ok() ? "the stream ended" : Sv(status.message())));
-      }
-      if (SteadyClock::now() - *lost_since > options_.give_up) {
-        return Annotate(status.ok() ? absl::UnavailableError("the stream ended") : status,
-                        fmt::format("build {} goes on without us; `crossmill watch {}` follows it again",
-                                    options_.build_id, options_.build_id));
-      }
-      Pause(wait);
-      wait = std::min(wait * 2, options_.longest_wait);
+      if (status.ok() || absl::IsCancelled(status)) status = absl::UnavailableError("the stream ended");
+      if (!absl::IsUnavailable(status)) return status;
+      if (received) backoff.Reset();
+      if (backoff.Wait(status, stop_)) continue;
+      if (stop_.stop_requested()) return absl::CancelledError("stopped watching");
+      return WithHint(Annotate(status, fmt::format("build {} goes on without us", options_.build_id)),
+                      fmt::format("`crossmill watch {}` follows it again; --reconnect-for TIME tries for "
+                                  "longer",
+                                  options_.build_id));
     }
   }
 
@@ -108,15 +94,6 @@ class Watch {
     }
   }
 
-  void Pause(std::chrono::milliseconds duration) {
-    const std::stop_callback wake(stop_, [this] {
-      MutexLock lock(mutex_);
-      stopped_.NotifyAll();
-    });
-    MutexLock lock(mutex_);
-    if (!stop_.stop_requested()) stopped_.WaitFor(mutex_, duration);
-  }
-
   Farm& farm_;
   const WatchOptions& options_;
   Progress& progress_;
@@ -125,8 +102,6 @@ class Watch {
   // Built, and nobody here takes the image.
   bool left_ = false;
   ConsoleLines lines_;
-  Mutex mutex_;
-  CondVar stopped_;
 };
 
 }  // namespace

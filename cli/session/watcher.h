@@ -1,7 +1,6 @@
 // Follows a build's events until it is finished, over lost connections.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <stop_token>
@@ -20,15 +19,11 @@ struct WatchOptions {
   bool logs = true;
   // Return when every layer is there: do not wait for an image whose packing takes long.
   bool until_built = false;
-  // Waits between attempts to connect again double from the first to the longest.
-  std::chrono::milliseconds first_wait{100};
-  std::chrono::milliseconds longest_wait{3000};
-  // A lost connection is tried again for this long.
-  std::chrono::seconds give_up{600};
 };
 
 // Shows every event once in `progress`. Returns the model when the build is finished (or built); CANCELLED
-// after a stop request; UNAVAILABLE when the coordinator stayed away for too long, else the call's error.
+// after a stop request; UNAVAILABLE when the coordinator stayed away for longer than the farm's retries go
+// on, else the call's error.
 absl::StatusOr<BuildModel> WatchBuild(Farm& farm, const WatchOptions& options, Progress& progress,
                                       std::stop_token stop);
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/layer/tar_reader.h"
 
 namespace crossmill::layer {

@@ -10,7 +10,7 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/layer/canonical_tar.h"
 
 namespace crossmill::oci {

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/blob_store.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/layer/canonical_tar.h"
 #include "common/layer/tar_entry.h"
 #include "common/layer/tar_reader.h"

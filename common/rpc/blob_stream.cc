@@ -59,7 +59,7 @@ class StreamReader final : public BlobReader {
       // Nothing is missing: how the stream ended does not matter any more.
       if (received_ == digest_.size && (status.ok() || IsTransient(status))) return CheckEnd();
       if (status.ok()) return Lost(fmt::format("ended after {} bytes", received_));
-      if (!IsTransient(status) || !backoff_.Wait()) {
+      if (!IsTransient(status) || !backoff_.Wait(status)) {
         return Annotate(status, fmt::format("reading blob {}", ToString(digest_)));
       }
     }
@@ -255,7 +255,7 @@ absl::Status UploadBlob(ByteStream::StubInterface& stub, const Digest& digest, c
     if (!IsTransient(status) && !absl::IsOutOfRange(status)) {
       return Annotate(status, fmt::format("writing blob {}", ToString(digest)));
     }
-    if (!backoff.Wait()) return Annotate(status, fmt::format("writing blob {}", ToString(digest)));
+    if (!backoff.Wait(status)) return Annotate(status, fmt::format("writing blob {}", ToString(digest)));
     const int64_t reached = Committed(stub, name, digest.size);
     if (reached == digest.size) return absl::OkStatus();
     if (reached > offset) backoff.Reset();

@@ -72,7 +72,8 @@ class RemoteBlobStore final : public BlobStore {
       context.set_deadline(absl::ToChronoTime(absl::Now() + kCallLimit));
       response->Clear();
       const absl::Status status = OfPeer(FromGrpc((stub.*method)(&context, request, response)));
-      if (!IsTransient(status) || !backoff.Wait()) return status;
+      if (status.ok()) backoff.Reset();
+      if (!IsTransient(status) || !backoff.Wait(status)) return status;
     }
   }
 

@@ -1,12 +1,31 @@
 #include "common/rpc/retry.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "absl/time/clock.h"
+#include "common/base/mutex.h"
 #include "common/base/room/store_outage.h"
 #include "common/base/status.h"
 
 namespace crossmill::rpc {
+namespace {
+
+// False if `stop` came before the end.
+bool Pause(absl::Duration duration, const std::stop_token& stop) {
+  Mutex mutex;
+  CondVar stopped;
+  const std::stop_callback wake(stop, [&] {
+    MutexLock lock(mutex);
+    stopped.NotifyAll();
+  });
+  const absl::Time end = absl::Now() + duration;
+  MutexLock lock(mutex);
+  while (!stop.stop_requested() && absl::Now() < end)
+    stopped.WaitFor(mutex, absl::ToChronoNanoseconds(end - absl::Now()));
+  return !stop.stop_requested();
+}
+
+}  // namespace
 
 bool IsTransient(const absl::Status& status) {
   // The coordinator has waited for its bucket already, and whoever needs the blob is to say what it waits
@@ -16,9 +35,14 @@ bool IsTransient(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
 }
 
-bool Backoff::Wait() {
-  if (++failures_ >= policy_.attempts) return false;
-  std::this_thread::sleep_for(absl::ToChronoNanoseconds(wait_));
+bool Backoff::Wait(const absl::Status& status, const std::stop_token& stop) {
+  ++failures_;
+  const absl::Time now = absl::Now();
+  if (!since_) since_ = now;
+  const bool goes_on = policy_.outages == nullptr
+                           ? failures_ < policy_.attempts
+                           : policy_.outages->GoesOn(status, now - *since_, awaits_start_);
+  if (!goes_on || !Pause(wait_, stop)) return false;
   wait_ = std::min(wait_ * 2, policy_.longest_wait);
   return true;
 }
@@ -26,6 +50,8 @@ bool Backoff::Wait() {
 void Backoff::Reset() {
   failures_ = 0;
   wait_ = policy_.first_wait;
+  since_.reset();
+  if (policy_.outages != nullptr) policy_.outages->Answered();
 }
 
 }  // namespace crossmill::rpc

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 
 namespace crossmill::rpc {
 

@@ -13,6 +13,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "coordinator/account/data_folder.h"
 #include "coordinator/backup/backup_folder.h"
 #include "coordinator/backup/number_gap.h"
 #include "coordinator/storage/backup/record_health.h"
@@ -32,34 +33,63 @@ struct Owner {
   mode_t mode = 0755;
 };
 
+std::string WithoutEnd(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  return folder;
+}
+
+// Such a folder cannot be renamed.
+bool IsMountPoint(const std::string& folder) {
+  struct statx info;
+  return statx(AT_FDCWD, folder.c_str(), 0, 0, &info) == 0 &&
+         (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 class Restoring {
  public:
   Restoring(const RestoreOptions& options, Clock& clock)
-      : options_(options), clock_(clock), folder_(options.backup_folder) {}
+      : options_(options),
+        clock_(clock),
+        folder_(options.backup_folder),
+        data_(WithoutEnd(options.data_folder)),
+        target_(data_) {}
 
   absl::StatusOr<RestoredFarm> Run();
 
  private:
   absl::Status Choose();
-  // Makes the data folder empty and ours.
+  absl::Status ReadOwners();
+  // Makes the folder that is filled empty and ours.
   absl::Status Prepare();
-  absl::Status MoveAside();
+  // What is in the data folder stays there until all of the backup is beside it.
+  absl::Status PrepareBeside();
   absl::StatusOr<bool> IsEmpty() const;
-  absl::Status Lock();
+  absl::StatusOr<UniqueFd> Lock(const std::string& folder) const;
   absl::Status RestoreBlobs();
   absl::Status RestoreBlob(const Digest& stored, const std::string& from, const std::string& to);
   absl::Status RestoreFiles();
   absl::Status RestoreRecord();
   absl::Status GiveToOwner() const;
-  std::string In(std::string_view name) const { return fmt::format("{}/{}", options_.data_folder, name); }
+  // A name for a data folder that is moved aside, which nothing has.
+  std::string AsideName() const;
+  // The folder that was filled takes the place of the data folder, which keeps all that it had.
+  absl::Status TakeItsPlace();
+  std::string In(std::string_view name) const { return fmt::format("{}/{}", target_, name); }
 
   const RestoreOptions& options_;
   Clock& clock_;
   const BackupFolder folder_;
   ReadBackup backup_;
   RestoredFarm restored_;
+  const std::string data_;
+  // What is filled: the data folder, or one beside it.
+  std::string target_;
+  // The data folder's, and of what is in it.
   Owner owner_;
+  Owner contents_;
+  // Nobody starts a coordinator on what is filled, nor on what is there meanwhile.
   UniqueFd lock_;
+  UniqueFd data_lock_;
 };
 
 absl::Status Restoring::Choose() {
@@ -93,55 +123,74 @@ absl::Status Restoring::Choose() {
 
 absl::StatusOr<bool> Restoring::IsEmpty() const {
   std::error_code error;
-  for (fs::directory_iterator it(options_.data_folder, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(data_, error), end; !error && it != end; it.increment(error)) {
     if (it->path().filename() != "lost+found") return false;
   }
-  if (error && error != std::errc::no_such_file_or_directory)
-    return ErrnoStatus(error.value(), options_.data_folder);
+  if (error && error != std::errc::no_such_file_or_directory) return ErrnoStatus(error.value(), data_);
   return true;
 }
 
-absl::Status Restoring::Lock() {
-  RETURN_IF_ERROR(MakeFolders(In("content"), 0700));
-  ASSIGN_OR_RETURN(lock_, OpenFile(In("content/lock"), O_CREAT | O_RDWR, 0600));
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      fmt::format("a coordinator runs on {}: stop it first", options_.data_folder));
+absl::StatusOr<UniqueFd> Restoring::Lock(const std::string& folder) const {
+  RETURN_IF_ERROR(MakeFolders(folder + "/content", 0700));
+  ASSIGN_OR_RETURN(UniqueFd lock, OpenFile(folder + "/content/lock", O_CREAT | O_RDWR | O_NOFOLLOW, 0600));
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  return absl::FailedPreconditionError(fmt::format("a coordinator runs on {}: stop it first", folder));
 }
 
-absl::Status Restoring::MoveAside() {
-  if (Exists(In("content"))) RETURN_IF_ERROR(Lock());
-  const std::string time = absl::FormatTime("%Y%m%dT%H%M%SZ", clock_.Now(), absl::UTCTimeZone());
-  restored_.moved_to = fmt::format("{}.before-restore-{}", options_.data_folder, time);
-  if (Exists(restored_.moved_to))
-    return absl::AlreadyExistsError(fmt::format("{} is there already: try again", restored_.moved_to));
-  if (rename(options_.data_folder.c_str(), restored_.moved_to.c_str()) != 0) {
-    return Annotate(ErrnoStatus(errno, options_.data_folder),
-                    "the data folder cannot be moved aside; move what is in it by hand");
+// Restored by root, but the coordinator runs as whoever has the folder, or what is in it (`crossmill up` of
+// root's).
+absl::Status Restoring::ReadOwners() {
+  struct stat info;
+  if (stat(data_.c_str(), &info) != 0) return absl::OkStatus();
+  owner_ = {info.st_uid, info.st_gid, info.st_mode & 07777};
+  contents_ = owner_;
+  if (owner_.user != 0 || !Exists(data_ + "/record.db")) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const coordinator::Account account, coordinator::OwnerOfData(data_));
+  contents_ = {account.uid, account.gid, 0};
+  return absl::OkStatus();
+}
+
+std::string Restoring::AsideName() const {
+  const std::string name = fmt::format("{}.before-restore-{}", data_,
+                                       absl::FormatTime("%Y%m%dT%H%M%SZ", clock_.Now(), absl::UTCTimeZone()));
+  std::string free = name;
+  for (int number = 2; Exists(free); ++number) free = fmt::format("{}-{}", name, number);
+  return free;
+}
+
+absl::Status Restoring::PrepareBeside() {
+  if (IsMountPoint(data_)) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} is where a disk is mounted, so it cannot be moved aside: move what is in it by hand", data_));
   }
-  lock_.Reset();
+  if (Exists(data_ + "/content")) {
+    ASSIGN_OR_RETURN(data_lock_, Lock(data_));
+  }
+  target_ = data_ + ".restoring";
+  if (!Exists(target_) || Exists(In(kMark))) return absl::OkStatus();
+  // A restore that had taken the place of what was there came no further: that is what this is.
+  const std::string aside = AsideName();
+  if (rename(target_.c_str(), aside.c_str()) != 0) return ErrnoStatus(errno, target_);
+  options_.tell(fmt::format("{} was left by an earlier restore, and is {} now", target_, aside));
   return absl::OkStatus();
 }
 
 absl::Status Restoring::Prepare() {
-  struct stat info;
-  if (stat(options_.data_folder.c_str(), &info) == 0)
-    owner_ = {info.st_uid, info.st_gid, info.st_mode & 07777};
+  RETURN_IF_ERROR(ReadOwners());
   ASSIGN_OR_RETURN(const bool empty, IsEmpty());
-  const bool interrupted = Exists(In(kMark));
-  if (!empty && !interrupted) {
+  if (!empty && !Exists(In(kMark))) {
     if (!options_.force) {
-      return absl::FailedPreconditionError(fmt::format(
-          "{} is not empty: give another folder, or --force to have it moved aside", options_.data_folder));
+      return absl::FailedPreconditionError(
+          fmt::format("{} is not empty: give another folder, or --force to have it moved aside", data_));
     }
-    RETURN_IF_ERROR(MoveAside());
+    RETURN_IF_ERROR(PrepareBeside());
   }
-  RETURN_IF_ERROR(MakeFolders(options_.data_folder));
-  if (chmod(options_.data_folder.c_str(), owner_.mode) != 0) return ErrnoStatus(errno, options_.data_folder);
+  const bool interrupted = Exists(In(kMark));
+  RETURN_IF_ERROR(MakeFolders(target_));
+  if (chmod(target_.c_str(), owner_.mode) != 0) return ErrnoStatus(errno, target_);
   // Before anything else, so that no coordinator takes a part of it for the whole.
   RETURN_IF_ERROR(WriteFileAtomic(In(kMark), fmt::format("{}\n", restored_.moment.name), 0600, true));
-  RETURN_IF_ERROR(Lock());
+  ASSIGN_OR_RETURN(lock_, Lock(target_));
   if (!interrupted) return absl::OkStatus();
   // What came of it may be anything.
   for (const char* name : {"content/blobs", "content/tmp", "logs"}) RETURN_IF_ERROR(RemoveTree(In(name)));
@@ -229,22 +278,38 @@ absl::Status Restoring::RestoreRecord() {
   return absl::OkStatus();
 }
 
-// Restored by root, but the coordinator runs as whoever has the folder.
+// The folder comes last: what lies in it is its owner's by then, and until then nobody else can change what
+// is looked at here.
 absl::Status Restoring::GiveToOwner() const {
-  if (geteuid() != 0 || owner_.user == 0) return absl::OkStatus();
+  if (geteuid() != 0) return absl::OkStatus();
   std::error_code error;
-  if (lchown(options_.data_folder.c_str(), owner_.user, owner_.group) != 0)
-    return ErrnoStatus(errno, options_.data_folder);
-  for (fs::recursive_directory_iterator it(options_.data_folder, error), end; !error && it != end;
+  for (fs::recursive_directory_iterator it(target_, error), end; contents_.user != 0 && !error && it != end;
        it.increment(error)) {
     if (it->path().filename() == "lost+found") {
       it.disable_recursion_pending();
       continue;
     }
-    if (lchown(it->path().c_str(), owner_.user, owner_.group) != 0)
+    if (lchown(it->path().c_str(), contents_.user, contents_.group) != 0)
       return ErrnoStatus(errno, it->path().string());
   }
-  return error ? ErrnoStatus(error.value(), options_.data_folder) : absl::OkStatus();
+  if (error) return ErrnoStatus(error.value(), target_);
+  if (lchown(target_.c_str(), owner_.user, owner_.group) != 0) return ErrnoStatus(errno, target_);
+  return absl::OkStatus();
+}
+
+absl::Status Restoring::TakeItsPlace() {
+  if (target_ == data_) return absl::OkStatus();
+  const std::string parent = fs::path(data_).parent_path().string();
+  if (renameat2(AT_FDCWD, target_.c_str(), AT_FDCWD, data_.c_str(), RENAME_EXCHANGE) != 0) {
+    return Annotate(ErrnoStatus(errno, data_),
+                    fmt::format("the data folder cannot be moved aside; move it by hand, and {}, which is "
+                                "complete, in its place",
+                                target_));
+  }
+  RETURN_IF_ERROR(SyncFolder(parent));
+  restored_.moved_to = AsideName();
+  if (rename(target_.c_str(), restored_.moved_to.c_str()) != 0) return ErrnoStatus(errno, target_);
+  return SyncFolder(parent);
 }
 
 absl::StatusOr<RestoredFarm> Restoring::Run() {
@@ -256,9 +321,10 @@ absl::StatusOr<RestoredFarm> Restoring::Run() {
   RETURN_IF_ERROR(RestoreFiles());
   RETURN_IF_ERROR(RestoreRecord());
   RETURN_IF_ERROR(GiveToOwner());
-  RETURN_IF_ERROR(options_.sync(options_.data_folder));
+  RETURN_IF_ERROR(options_.sync(target_));
   if (unlink(In(kMark).c_str()) != 0) return ErrnoStatus(errno, In(kMark));
-  RETURN_IF_ERROR(SyncFolder(options_.data_folder));
+  RETURN_IF_ERROR(SyncFolder(target_));
+  RETURN_IF_ERROR(TakeItsPlace());
   return std::move(restored_);
 }
 

@@ -21,7 +21,8 @@ struct RestoreOptions {
   std::string data_folder;
   // Empty: the newest.
   std::string moment;
-  // A data folder that has something is moved aside.
+  // A data folder that has something is moved aside, once all of the backup is beside it: a restore that is
+  // cut off leaves the farm that was there, or the one of the backup.
   bool force = false;
   // Blobs that are damaged in the backup are left out; else they end it.
   bool incomplete = false;

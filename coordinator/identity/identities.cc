@@ -18,6 +18,16 @@ constexpr int kMostAtATime = 8;
 // How long a token that ended stays in the list.
 constexpr absl::Duration kRemembered = absl::Hours(7 * 24);
 
+// What a rule gives, without its time and its holder.
+v1::Token TokenOf(const v1::IdentityRule& rule) {
+  v1::Token token;
+  token.set_name(rule.name());
+  token.set_project(rule.project());
+  token.set_role(rule.role());
+  *token.mutable_pushes() = rule.pushes();
+  return token;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Identities>> Identities::Open(storage::IdentityRecords& records,
@@ -46,18 +56,19 @@ std::vector<v1::IdentityRule> Identities::RulesOf(const std::string& issuer, con
   return rules;
 }
 
+bool Identities::Stands(const v1::IdentityRule& rule) const {
+  MutexLock lock(mutex_);
+  const auto found = rules_.find(rule.name());
+  return found != rules_.end() && found->second.SerializeAsString() == rule.SerializeAsString();
+}
+
 absl::StatusOr<v1::IdentityRule> Identities::Create(v1::IdentityRule rule) {
   if (rule.project().empty()) rule.set_project(std::string(core::kDefaultProject));
   if (rule.life_seconds() == 0) rule.set_life_seconds(kUsualLife);
   rule.set_created_at(UnixNanos(clock_.Now()));
   RETURN_IF_ERROR(CheckIdentityRule(rule));
-  v1::Token like;
-  like.set_name(rule.name());
-  like.set_project(rule.project());
-  like.set_role(rule.role());
-  *like.mutable_pushes() = rule.pushes();
   MutexLock changing(changing_);
-  RETURN_IF_ERROR(people_.CheckToken(like));
+  RETURN_IF_ERROR(people_.CheckToken(TokenOf(rule)));
   RETURN_IF_ERROR(records_.InsertRule(rule));
   MutexLock lock(mutex_);
   rules_[rule.name()] = rule;
@@ -66,12 +77,13 @@ absl::StatusOr<v1::IdentityRule> Identities::Create(v1::IdentityRule rule) {
 
 absl::StatusOr<std::vector<int64_t>> Identities::Remove(const std::string& name) {
   MutexLock changing(changing_);
+  // First its tokens: where that fails, or the coordinator is killed behind it, the rule is there to be
+  // removed again. It gives none meanwhile.
+  ASSIGN_OR_RETURN(std::vector<int64_t> revoked, people_.RevokeTokensOfRule(name));
   RETURN_IF_ERROR(records_.RemoveRule(name));
-  {
-    MutexLock lock(mutex_);
-    rules_.erase(name);
-  }
-  return people_.RevokeTokensOfRule(name);
+  MutexLock lock(mutex_);
+  rules_.erase(name);
+  return revoked;
 }
 
 absl::StatusOr<IdentityClaims> Identities::Verify(const UnverifiedToken& token, const v1::IdentityRule& rule,
@@ -117,17 +129,14 @@ absl::StatusOr<Identities::Taken> Identities::FindRule(const UnverifiedToken& to
 
 absl::StatusOr<v1::ExchangeIdentityResponse> Identities::Give(const v1::IdentityRule& rule,
                                                               const IdentityClaims& claims, absl::Time now) {
-  v1::Token token;
-  token.set_name(rule.name());
-  token.set_project(rule.project());
-  token.set_role(rule.role());
-  *token.mutable_pushes() = rule.pushes();
+  v1::Token token = TokenOf(rule);
   token.set_expires_at(UnixNanos(now + absl::Seconds(rule.life_seconds())));
   token.set_identity_rule(rule.name());
-  token.set_subject(Printable(claims.subject).substr(0, kLongestSubject));
+  token.set_subject(std::string(CutBetweenCharacters(Printable(claims.subject), kLongestSubject)));
   token.set_created_by(rule.name());
   MutexLock changing(changing_);
-  if (RulesOf(rule.issuer(), rule.name()).empty())
+  // Another of that name may say something else.
+  if (!Stands(rule))
     return absl::PermissionDeniedError("the rule that takes this identity token was just removed");
   RETURN_IF_ERROR(people_.ForgetTokensOfRules(now - kRemembered));
   ASSIGN_OR_RETURN(const v1::CreateTokenResponse made, people_.CreateToken(token));
@@ -160,7 +169,7 @@ absl::StatusOr<v1::ExchangeIdentityResponse> Identities::Exchange(
     return absl::UnauthenticatedError(
         fmt::format("no rule of this farm takes identity tokens of {}{}; an operator makes one with "
                     "`crossmill admin identity add`",
-                    Printable(token.issuer).substr(0, kLongestSubject),
+                    CutBetweenCharacters(Printable(token.issuer), kLongestSubject),
                     request.rule().empty() ? "" : " by the name that was given"));
   const absl::Time now = clock_.Now();
   ASSIGN_OR_RETURN(const Taken taken, FindRule(token, rules, absl::ToUnixSeconds(now)));

@@ -49,6 +49,8 @@ class Identities {
       : records_(records), people_(people), clock_(clock), keys_(client, clock) {}
   // Rules of the issuer, and of this name unless it is empty.
   std::vector<v1::IdentityRule> RulesOf(const std::string& issuer, const std::string& name) const;
+  // Whether it was neither removed nor made anew since.
+  bool Stands(const v1::IdentityRule& rule) const;
   // By the rule's keys.
   absl::StatusOr<IdentityClaims> Verify(const UnverifiedToken& token, const v1::IdentityRule& rule,
                                         int64_t now_s);

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "common/http/http_client.h"
 #include "coordinator/identity/key_set.h"
 
 namespace crossmill::coordinator {
@@ -28,10 +28,8 @@ bool IsText(std::string_view text) {
 }
 
 absl::Status CheckIssuer(const std::string& issuer) {
-  const auto url = http::ParseUrl(issuer);
   const bool plain = issuer.find_first_of("?#@ ") == std::string::npos && IsText(issuer);
-  // What comes by http could be anybody's keys.
-  if (url.ok() && plain && (url->scheme == "https" || http::IsLoopback(url->host))) return absl::OkStatus();
+  if (plain && KeysComeSafelyFrom(issuer)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       fmt::format("'{}' is no issuer: expected the 'iss' of its tokens, https://HOST[/PATH]",
                   Printable(issuer).substr(0, kLongestText)));
@@ -63,10 +61,20 @@ bool MatchesStars(std::string_view pattern, const std::string& value) {
   return fnmatch(escaped.c_str(), value.c_str(), 0) == 0;
 }
 
-absl::Status Misses(std::string_view claim, std::string_view value, std::string_view expected) {
-  return absl::PermissionDeniedError(fmt::format(
-      "its '{}' is {}, and the rule says '{}'", claim,
-      value.empty() ? "not there" : fmt::format("'{}'", Printable(value).substr(0, kLongestText)), expected));
+// A claim as patterns see it: texts as they are, numbers and booleans as JSON writes them. Of others nothing.
+std::vector<std::string> ValuesOf(const IdentityClaims& claims, const std::string& claim) {
+  const auto found = claims.all.find(claim);
+  if (found == claims.all.end()) return {};
+  if (found->is_boolean() || found->is_number()) return {WriteJson(*found)};
+  return TextsOf(*found);
+}
+
+absl::Status Misses(std::string_view claim, const std::vector<std::string>& values,
+                    std::string_view expected) {
+  const std::string value(CutBetweenCharacters(Printable(absl::StrJoin(values, " ")), kLongestText));
+  return absl::PermissionDeniedError(
+      fmt::format("its '{}' is {}, and the rule says '{}'", claim,
+                  values.empty() ? "missing, or no text" : fmt::format("'{}'", value), expected));
 }
 
 }  // namespace
@@ -79,7 +87,14 @@ absl::Status CheckIdentityRule(const v1::IdentityRule& rule) {
     return absl::InvalidArgumentError(
         fmt::format("expected 1 to {} claims, such as repository=acme/app: an issuer signs for all its users",
                     kMostClaims));
-  for (const v1::ClaimPattern& claim : rule.claims()) RETURN_IF_ERROR(CheckClaim(claim));
+  std::set<std::string> named;
+  for (const v1::ClaimPattern& claim : rule.claims()) {
+    RETURN_IF_ERROR(CheckClaim(claim));
+    // What is said of a rule has one pattern for a claim.
+    if (!named.insert(claim.claim()).second)
+      return absl::InvalidArgumentError(
+          fmt::format("the claim '{}' is there twice: expected one pattern for it", claim.claim()));
+  }
   if (rule.role() != v1::ACCESS_READ && rule.role() != v1::ACCESS_SUBMIT)
     return absl::InvalidArgumentError("role: expected read or submit; nobody operates a farm by a pipeline");
   if (rule.life_seconds() < kShortestLife || rule.life_seconds() > kLongestLife)
@@ -90,30 +105,17 @@ absl::Status CheckIdentityRule(const v1::IdentityRule& rule) {
   return Annotate(KeySet::Parse(rule.keys()).status(), "keys");
 }
 
-std::vector<std::string> ValuesOf(const IdentityClaims& claims, const std::string& claim) {
-  const auto found = claims.all.find(claim);
-  if (found == claims.all.end()) return {};
-  if (found->is_string()) return {found->get<std::string>()};
-  if (found->is_boolean() || found->is_number()) return {WriteJson(*found)};
-  std::vector<std::string> values;
-  if (!found->is_array()) return values;
-  for (const Json& each : *found) {
-    if (each.is_string()) values.push_back(each.get<std::string>());
-  }
-  return values;
-}
-
 absl::Status Fits(const v1::IdentityRule& rule, const IdentityClaims& claims) {
-  if (claims.issuer != rule.issuer()) return Misses("iss", claims.issuer, rule.issuer());
+  if (claims.issuer != rule.issuer()) return Misses("iss", {claims.issuer}, rule.issuer());
   const auto& audiences = claims.audiences;
   if (std::find(audiences.begin(), audiences.end(), rule.audience()) == audiences.end())
-    return Misses("aud", absl::StrJoin(audiences, " "), rule.audience());
+    return Misses("aud", audiences, rule.audience());
   for (const v1::ClaimPattern& claim : rule.claims()) {
     const std::vector<std::string> values = ValuesOf(claims, claim.claim());
     const bool fits = std::any_of(values.begin(), values.end(), [&](const std::string& value) {
       return MatchesStars(claim.pattern(), value);
     });
-    if (!fits) return Misses(claim.claim(), absl::StrJoin(values, " "), claim.pattern());
+    if (!fits) return Misses(claim.claim(), values, claim.pattern());
   }
   return absl::OkStatus();
 }

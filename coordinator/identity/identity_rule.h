@@ -2,10 +2,6 @@
 // Pure.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "absl/status/status.h"
 #include "coordinator/identity/identity_token.h"
 #include "crossmill/v1/identity.pb.h"
@@ -20,8 +16,5 @@ absl::Status CheckIdentityRule(const v1::IdentityRule& rule);
 // OK when the rule takes the token. PERMISSION_DENIED names the first thing that does not fit, with what the
 // token has: it is its holder's to read.
 absl::Status Fits(const v1::IdentityRule& rule, const IdentityClaims& claims);
-
-// A claim as patterns see it: texts as they are, numbers and booleans as JSON writes them. Of others nothing.
-std::vector<std::string> ValuesOf(const IdentityClaims& claims, const std::string& claim);
 
 }  // namespace crossmill::coordinator

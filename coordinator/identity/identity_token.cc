@@ -1,12 +1,12 @@
 #include "coordinator/identity/identity_token.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -14,7 +14,6 @@ namespace {
 constexpr size_t kLargestToken = 16 << 10;
 // Between two machines that keep their clocks by the network.
 constexpr int64_t kLeeway = 60;
-constexpr size_t kLongestShown = 200;
 
 absl::Status Refused(std::string_view why) {
   return absl::UnauthenticatedError(fmt::format("identity token: {}", why));
@@ -36,28 +35,31 @@ absl::StatusOr<std::optional<int64_t>> TimeOf(const Json& claims, const char* me
   return static_cast<int64_t>(seconds);
 }
 
-absl::StatusOr<IdentityClaims> ReadClaims(std::string_view json) {
-  IdentityClaims claims;
-  ASSIGN_OR_RETURN(claims.all, ObjectOf(json, "payload"));
-  claims.issuer = TextMember(claims.all, "iss");
-  claims.subject = TextMember(claims.all, "sub");
-  const auto audience = claims.all.find("aud");
-  if (audience != claims.all.end() && audience->is_string())
-    claims.audiences.push_back(audience->get<std::string>());
-  if (audience != claims.all.end() && audience->is_array()) {
-    for (const Json& each : *audience) {
-      if (each.is_string()) claims.audiences.push_back(each.get<std::string>());
-    }
-  }
-  ASSIGN_OR_RETURN(const std::optional<int64_t> expires, TimeOf(claims.all, "exp"));
+absl::Status CheckTimes(const Json& claims, int64_t now_s) {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> expires, TimeOf(claims, "exp"));
   if (!expires) return Refused("it never expires: expected the claim 'exp'");
-  claims.expires = *expires;
-  ASSIGN_OR_RETURN(claims.not_before, TimeOf(claims.all, "nbf"));
-  ASSIGN_OR_RETURN(claims.issued, TimeOf(claims.all, "iat"));
-  return claims;
+  if (*expires + kLeeway <= now_s)
+    return Refused(fmt::format("it has expired {} s ago; a job asks for a new one", now_s - *expires));
+  for (const char* member : {"nbf", "iat"}) {
+    ASSIGN_OR_RETURN(const std::optional<int64_t> begins, TimeOf(claims, member));
+    if (begins.value_or(0) > now_s + kLeeway)
+      return Refused(
+          "it is of the future: the clocks of its issuer and of this farm differ by more than a minute");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
+
+std::vector<std::string> TextsOf(const Json& value) {
+  if (value.is_string()) return {value.get<std::string>()};
+  std::vector<std::string> texts;
+  if (!value.is_array()) return texts;
+  for (const Json& each : value) {
+    if (each.is_string()) texts.push_back(each.get<std::string>());
+  }
+  return texts;
+}
 
 absl::StatusOr<UnverifiedToken> ReadUnverified(std::string_view text) {
   if (text.size() > kLargestToken)
@@ -74,10 +76,8 @@ absl::StatusOr<UnverifiedToken> ReadUnverified(std::string_view text) {
   ASSIGN_OR_RETURN(const Json claims, ObjectOf(payload, "payload"));
   UnverifiedToken token{std::string(text), TextMember(head, "alg"), TextMember(head, "kid"),
                         TextMember(claims, "iss")};
-  if (!IsSignatureAlgorithm(token.algorithm))
-    return Refused(
-        fmt::format("the algorithm '{}' is not accepted: expected RS, PS or ES with 256, 384 or 512",
-                    Printable(token.algorithm).substr(0, kLongestShown)));
+  // Before anybody is asked for keys.
+  RETURN_IF_ERROR(CheckSignatureAlgorithm(token.algorithm));
   if (token.issuer.empty()) return Refused("it names no issuer ('iss')");
   return token;
 }
@@ -85,13 +85,14 @@ absl::StatusOr<UnverifiedToken> ReadUnverified(std::string_view text) {
 absl::StatusOr<IdentityClaims> VerifyIdentity(const UnverifiedToken& token, const KeySet& keys,
                                               int64_t now_s) {
   ASSIGN_OR_RETURN(const std::string payload, keys.Verify(token.text, token.algorithm, token.key_id));
-  ASSIGN_OR_RETURN(IdentityClaims claims, ReadClaims(payload));
+  IdentityClaims claims;
+  ASSIGN_OR_RETURN(claims.all, ObjectOf(payload, "payload"));
+  claims.issuer = TextMember(claims.all, "iss");
+  claims.subject = TextMember(claims.all, "sub");
+  if (const auto audience = claims.all.find("aud"); audience != claims.all.end())
+    claims.audiences = TextsOf(*audience);
   if (claims.issuer != token.issuer) return Refused("it names two issuers");
-  if (claims.expires + kLeeway <= now_s)
-    return Refused(fmt::format("it has expired {} s ago; a job asks for a new one", now_s - claims.expires));
-  if (claims.not_before.value_or(0) > now_s + kLeeway || claims.issued.value_or(0) > now_s + kLeeway)
-    return Refused(
-        "it is of the future: the clocks of its issuer and of this farm differ by more than a minute");
+  RETURN_IF_ERROR(CheckTimes(claims.all, now_s));
   return claims;
 }
 

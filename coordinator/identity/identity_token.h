@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,13 +31,12 @@ struct IdentityClaims {
   std::string issuer;
   std::string subject;
   std::vector<std::string> audiences;
-  // Unix times in seconds.
-  int64_t expires = 0;
-  std::optional<int64_t> not_before = {};
-  std::optional<int64_t> issued = {};
   // All of them.
   Json all = {};
 };
+
+// A text, or the texts of a list; of others nothing.
+std::vector<std::string> TextsOf(const Json& value);
 
 // Checks the signature, that the token is good at `now_s` (clocks may differ by a minute), and that it is of
 // the issuer whose keys were taken. UNAUTHENTICATED.

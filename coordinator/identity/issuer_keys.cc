@@ -48,14 +48,10 @@ absl::StatusOr<KeySet> IssuerKeys::Ask(const std::string& issuer) {
     return absl::FailedPreconditionError(fmt::format("{}: {}", url, why));
   };
   if (!configuration.ok() || !configuration->is_object()) return refused("no JSON object");
-  const auto named = configuration->find("issuer");
-  if (named == configuration->end() || *named != issuer) return refused("it is of another issuer");
-  const auto place = configuration->find("jwks_uri");
-  if (place == configuration->end() || !place->is_string()) return refused("it has no jwks_uri");
-  const auto keys_url = place->get<std::string>();
-  const auto parsed = http::ParseUrl(keys_url);
-  if (!parsed.ok() || (parsed->scheme != "https" && !http::IsLoopback(parsed->host)))
-    return refused("its jwks_uri is no address with https");
+  if (TextMember(*configuration, "issuer") != issuer) return refused("it is of another issuer");
+  const std::string keys_url = TextMember(*configuration, "jwks_uri");
+  if (keys_url.empty()) return refused("it has no jwks_uri");
+  if (!KeysComeSafelyFrom(keys_url)) return refused("its jwks_uri is no address with https");
   ASSIGN_OR_RETURN(const std::string keys, Document(keys_url));
   absl::StatusOr<KeySet> set = KeySet::Parse(keys);
   if (set.ok()) return set;

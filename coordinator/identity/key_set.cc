@@ -10,6 +10,7 @@
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/http/http_client.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t kMostKeys = 100;
 constexpr size_t kFewestRsaBits = 2048;
 constexpr size_t kMostRsaBits = 8192;
+constexpr size_t kLongestShown = 200;
 
 // What a key of this kind must have for the algorithm; nothing for one that is not accepted.
 struct Needed {
@@ -47,13 +49,16 @@ Json SigningPart(const Json& key) {
   const std::string use = TextMember(key, "use");
   if (!use.empty() && use != "sig") return nullptr;
   const std::string type = TextMember(key, "kty");
+  std::vector<const char*> members;
+  if (type == "RSA") members = {"n", "e"};
+  if (type == "EC") members = {"crv", "x", "y"};
+  if (members.empty()) return nullptr;
   Json part = {{"kty", type}};
-  for (const char* member :
-       type == "RSA" ? std::vector<const char*>{"n", "e"} : std::vector<const char*>{"crv", "x", "y"}) {
-    if (TextMember(key, member).empty()) return nullptr;
+  for (const char* member : members) {
     part[member] = TextMember(key, member);
+    if (part[member] == "") return nullptr;
   }
-  return type == "RSA" || type == "EC" ? part : Json(nullptr);
+  return part;
 }
 
 // What the token's own header says it is signed with is what it is checked with: callers have read that
@@ -71,7 +76,17 @@ std::optional<std::string> PayloadIfSigned(const std::string& token, const cjose
 
 }  // namespace
 
-bool IsSignatureAlgorithm(std::string_view algorithm) { return NeededFor(algorithm).has_value(); }
+bool KeysComeSafelyFrom(std::string_view url) {
+  const auto parsed = http::ParseUrl(url);
+  return parsed.ok() && (parsed->scheme == "https" || http::IsLoopback(parsed->host));
+}
+
+absl::Status CheckSignatureAlgorithm(std::string_view algorithm) {
+  if (NeededFor(algorithm)) return absl::OkStatus();
+  return absl::UnauthenticatedError(fmt::format(
+      "identity token: the algorithm '{}' is not accepted: expected RS, PS or ES with 256, 384 or 512",
+      CutBetweenCharacters(Printable(algorithm), kLongestShown)));
+}
 
 absl::StatusOr<KeySet> KeySet::Parse(std::string_view json) {
   ASSIGN_OR_RETURN(const Json document, ParseJson(json));
@@ -107,13 +122,10 @@ bool KeySet::Has(std::string_view key_id) const {
 
 absl::StatusOr<std::string> KeySet::Verify(const std::string& token, std::string_view algorithm,
                                            std::string_view key_id) const {
-  const std::optional<Needed> needed = NeededFor(algorithm);
-  if (!needed)
-    return absl::UnauthenticatedError(fmt::format(
-        "identity token: the algorithm '{}' is not accepted: expected RS, PS or ES with 256, 384 or 512",
-        Printable(algorithm)));
+  RETURN_IF_ERROR(CheckSignatureAlgorithm(algorithm));
+  const Needed needed = *NeededFor(algorithm);
   for (const Key& key : keys_) {
-    if (key.type != needed->type || (needed->bits != 0 && key.bits != needed->bits)) continue;
+    if (key.type != needed.type || (needed.bits != 0 && key.bits != needed.bits)) continue;
     if (!key_id.empty() && key.id != key_id) continue;
     std::optional<std::string> payload = PayloadIfSigned(token, key.jwk.get());
     if (payload) return *std::move(payload);

@@ -41,7 +41,11 @@ class KeySet {
   std::vector<Key> keys_;
 };
 
-// Signatures that are accepted: RS, PS and ES with 256, 384 and 512. Not "none", not HS.
-bool IsSignatureAlgorithm(std::string_view algorithm);
+// Whether keys from this address are whose they are said to be: it is https, or of this machine.
+bool KeysComeSafelyFrom(std::string_view url);
+
+// OK for signatures that are accepted: RS, PS and ES with 256, 384 and 512. UNAUTHENTICATED for others:
+// "none", HS.
+absl::Status CheckSignatureAlgorithm(std::string_view algorithm);
 
 }  // namespace crossmill::coordinator

@@ -217,8 +217,11 @@ absl::StatusOr<std::vector<int64_t>> People::RevokeTokensOfRule(const std::strin
 absl::Status People::ForgetTokensOfRules(absl::Time before) {
   MutexLock changing(changing_);
   std::set<int64_t> ended;
-  for (const v1::Token& token : Tokens()) {
-    if (!token.identity_rule().empty() && token.expires_at() < UnixNanos(before)) ended.insert(token.id());
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, token] : tokens_) {
+      if (!token.identity_rule().empty() && token.expires_at() < UnixNanos(before)) ended.insert(id);
+    }
   }
   if (ended.empty()) return absl::OkStatus();
   for (const int64_t id : ended) RETURN_IF_ERROR(records_.ForgetToken(id));

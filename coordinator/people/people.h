@@ -40,7 +40,7 @@ class People {
   void LimitBy(std::function<void(const v1::Project&)> limit);
   // INVALID_ARGUMENT, NOT_FOUND; FAILED_PRECONDITION: nobody keeps them to limits. Then nothing is changed.
   absl::StatusOr<v1::Project> SetProject(const std::string& name, absl::Span<const std::string> settings);
-  // NOT_FOUND; FAILED_PRECONDITION: it is `default`, or has builds or tokens.
+  // NOT_FOUND; FAILED_PRECONDITION: it is `default`, or has builds, identity rules or tokens.
   absl::Status RemoveProject(const std::string& name);
 
   // ---- tokens ----

@@ -56,13 +56,19 @@ bool HasBlobs(std::string_view path) {
 
 absl::StatusOr<std::vector<KindUse>> OtherUses(const std::string& data_folder) {
   std::array<KindUse, kKinds.size()> uses;
-  RETURN_IF_ERROR(WalkFolder(data_folder, [&](const FolderEntry& entry) {
+  absl::Status unread;
+  const auto visit = [&](const FolderEntry& entry) {
     const bool folder = S_ISDIR(entry.info.st_mode);
     KindUse& use = uses[KindOf(entry.path)];
     use.bytes += entry.bytes;
     if (!folder) ++use.count;
     return folder && HasBlobs(entry.path) ? WalkOn::kPassBy : WalkOn::kYes;
+  };
+  // A sum without them would be said to be all.
+  RETURN_IF_ERROR(WalkFolder(data_folder, visit, [&](const std::string& path, int error) {
+    unread.Update(ErrnoStatus(error, data_folder + "/" + path));
   }));
+  RETURN_IF_ERROR(unread);
   std::vector<KindUse> found;
   for (size_t i = 0; i < kKinds.size(); ++i) {
     if (uses[i].bytes == 0 && uses[i].count == 0) continue;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <stop_token>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -26,13 +27,14 @@ class Pacer {
     if (stop_.stop_requested()) return absl::CancelledError("the coordinator stops");
     const auto now = std::chrono::steady_clock::now();
     longest_ = std::max<std::chrono::nanoseconds>(longest_, now - piece_began_);
-    longest_busy_ = std::max(longest_busy_, Busy() - busy_began_);
+    // Resting takes none of the processor.
+    const std::chrono::nanoseconds busy = Busy();
+    longest_busy_ = std::max(longest_busy_, busy - std::exchange(busy_began_, busy));
     if (now - began_ >= kWork) {
       if (!hurried_) sleep_(kWork);
       began_ = std::chrono::steady_clock::now();
     }
     piece_began_ = std::chrono::steady_clock::now();
-    busy_began_ = Busy();
     return absl::OkStatus();
   }
   // Work begins, or somebody waits for it: no rest then.

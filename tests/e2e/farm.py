@@ -4,7 +4,8 @@ Everything it starts it ends, by process id, also when a test fails. What a test
 does not have is a visible skip; main() ends with 77 when nothing but skips was left.
 
 CROSSMILL_BIN names the folder of the programs, CROSSMILL_KEEP=1 keeps a farm's folder, and with
-CROSSMILL_E2E_USER=crossmill-coordinator coordinators become that user, as those of root's `crossmill up` do.
+CROSSMILL_E2E_USER=crossmill-coordinator coordinators become that user, as those of root's `crossmill up` do. With
+CROSSMILL_E2E_RUNTIME=runc workers run their steps by that runtime, unless a test names one.
 """
 import functools
 import hashlib
@@ -30,6 +31,7 @@ START_LIMIT = 60
 CACHE = pathlib.Path(os.environ.get("CROSSMILL_E2E_CACHE", ROOT / "build" / "e2e"))
 SKIPPED = 77
 AS_USER = ["--user", os.environ["CROSSMILL_E2E_USER"]] if os.environ.get("CROSSMILL_E2E_USER") else []
+RUNTIME = ["--runtime", os.environ["CROSSMILL_E2E_RUNTIME"]] if os.environ.get("CROSSMILL_E2E_RUNTIME") else []
 
 
 def free_port():
@@ -185,8 +187,9 @@ class Farm:
         log = open(self.folder / f"{name}.log", "ab")
         self.workers[name] = subprocess.Popen(
             [*self.worker_command, BIN / "crossmill-worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--data", data,
-             *(("--slots", str(self.slots)) if self.slots else ()), "--token-file", token_file, *self.worker_options,
-             *self.options_of.get(name, ())], stdout=log, stderr=log,
+             *(("--slots", str(self.slots)) if self.slots else ()), "--token-file", token_file,
+             *(() if "--runtime" in [*self.worker_options, *self.options_of.get(name, ())] else RUNTIME),
+             *self.worker_options, *self.options_of.get(name, ())], stdout=log, stderr=log,
             env={**os.environ, **self.worker_environment})
         log.close()
 

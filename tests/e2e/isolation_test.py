@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import grpc_wire
-from farm import BIN, FarmTestCase, main
+from farm import BIN, FarmTestCase, main, require_program
 
 UNAUTHENTICATED, PERMISSION_DENIED = 16, 7
 HOST_SECRET = "host-secret-4711"
@@ -88,6 +88,20 @@ class FarmFromAStepTest(FarmTestCase):
                                 capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
         self.assert_exit(result, 4)
         self.assert_says(result, "token")
+
+
+class FarmFromAStepOfRuncTest(FarmFromAStepTest):
+    """The same where steps are run by the other runtime. More of the tests do with CROSSMILL_E2E_RUNTIME=runc."""
+    farm_options = {"workers": 1, "worker_options": ["--runtime", "runc"]}
+
+    @classmethod
+    def setUpClass(cls):
+        require_program("runc")
+        super().setUpClass()
+
+    def test_that_it_is_that_runtime(self):
+        workers = json.loads(self.farm.cli("worker", "ls", "--json").stdout)
+        self.assertEqual({worker["runtime"].split()[0] for worker in workers}, {"runc"})
 
 
 class HostVariablesTest(FarmTestCase):

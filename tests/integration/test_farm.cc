@@ -22,7 +22,7 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 constexpr auto kCallLimit = std::chrono::seconds(60);
 
 // Patient over a restart, but quick.
-constexpr rpc::RetryPolicy kRetry{200, absl::Milliseconds(20), absl::Milliseconds(100)};
+const rpc::RetryPolicy kRetry{200, absl::Milliseconds(20), absl::Milliseconds(100), nullptr};
 
 std::shared_ptr<grpc::Channel> Channel(const std::string& address, const std::string& token) {
   auto channel = rpc::MakeChannel({address, token, "", false});

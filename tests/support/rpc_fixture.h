@@ -26,7 +26,7 @@ namespace crossmill {
 
 // A retry policy that does not make tests wait.
 inline rpc::RetryPolicy QuickRetry() {
-  return rpc::RetryPolicy{8, absl::Milliseconds(5), absl::Milliseconds(200)};
+  return rpc::RetryPolicy{8, absl::Milliseconds(5), absl::Milliseconds(200), nullptr};
 }
 
 class RpcFixture : public testing::Test {

@@ -7,7 +7,7 @@
 #include "absl/time/clock.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/base/status.h"
 #include "common/http/curl_http_client.h"
 #include "common/rpc/status_proto.h"

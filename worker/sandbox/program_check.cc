@@ -2,9 +2,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -12,16 +10,14 @@
 #include <vector>
 
 #include "common/base/files.h"
+#include "common/base/opening/open_resolved.h"
 #include "common/base/status.h"
 
 namespace crossmill::worker {
 namespace {
 
 UniqueFd OpenInRoot(int root, const std::string& path, int flags) {
-  open_how how{};
-  how.flags = static_cast<uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  return UniqueFd(static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
+  return OpenResolved(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 std::vector<std::string> Candidates(const std::string& program, absl::Span<const std::string> env,

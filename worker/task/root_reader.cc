@@ -2,13 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <string_view>
+
+#include "common/base/opening/open_resolved.h"
 
 namespace crossmill::worker {
 
@@ -19,13 +19,11 @@ RootReader::RootReader(const std::string& root) {
 
 UniqueFd RootReader::Open(const std::string& path, int flags) const {
   if (!root_.valid()) return UniqueFd();
-  open_how how = {};
-  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW);
+  flags |= O_NOFOLLOW;
   // O_NONBLOCK keeps a FIFO from holding us.
-  if ((flags & O_PATH) == 0) how.flags |= O_RDONLY | O_NONBLOCK | O_NOCTTY;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  return UniqueFd(static_cast<int>(
-      syscall(SYS_openat2, root_.get(), path.empty() ? "." : path.c_str(), &how, sizeof(how))));
+  if ((flags & O_PATH) == 0) flags |= O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  return OpenResolved(root_.get(), path.empty() ? "." : path, flags,
+                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 std::optional<std::string> RootReader::ReadFront(const std::string& path, size_t limit) const {

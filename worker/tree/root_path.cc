@@ -1,9 +1,7 @@
 #include "worker/tree/root_path.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include <climits>
 #include <deque>
 
+#include "common/base/opening/open_resolved.h"
 #include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/tar_entry.h"
@@ -21,20 +20,11 @@ namespace {
 constexpr int kMaxLinks = 255;
 
 absl::StatusOr<UniqueFd> Open2(int folder, std::string_view path, int flags, mode_t mode, uint64_t resolve) {
-  const std::string text = path.empty() ? "." : std::string(path);
-  open_how how = {};
-  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
-  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
-  how.resolve = resolve;
-  while (true) {
-    const long fd = syscall(SYS_openat2, folder, text.c_str(), &how, sizeof(how));
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename elsewhere made the kernel unsure about "..".
-    if (errno == EINTR || errno == EAGAIN) continue;
-    return ErrnoStatus(
-        errno, fmt::format(
-                   "/{}", layer::Printable(path.substr(std::min(path.find_first_not_of('/'), path.size())))));
-  }
+  UniqueFd fd = OpenResolved(folder, path.empty() ? "." : std::string(path), flags, resolve, mode);
+  if (fd.valid()) return fd;
+  return ErrnoStatus(
+      errno,
+      fmt::format("/{}", layer::Printable(path.substr(std::min(path.find_first_not_of('/'), path.size())))));
 }
 
 std::vector<std::string> Components(std::string_view path) {

@@ -196,10 +196,8 @@ absl::StatusOr<int> RunMatrix(MatrixRun& run) {
   ASSIGN_OR_RETURN(const std::vector<BuildReport> reports, Follow(run, &id));
   v1::GetMatrixRequest request;
   request.set_matrix_id(id);
-  ASSIGN_OR_RETURN(const v1::MatrixView matrix, CallOnce<v1::MatrixView>([&] {
-                     return run.session.Call(*run.farm.matrices, &v1::Matrices::StubInterface::GetMatrix,
-                                             request);
-                   }));
+  ASSIGN_OR_RETURN(const v1::MatrixView matrix,
+                   run.session.Call(*run.farm.matrices, &v1::Matrices::StubInterface::GetMatrix, request));
   const absl::Status taken = TakeImages(run, reports);
   run.notes.Finish();
   const Requirement& requirement = run.report.requirement();

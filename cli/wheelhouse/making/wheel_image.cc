@@ -8,7 +8,7 @@
 #include "cli/wheelhouse/recipes.h"
 #include "common/base/file_digest.h"
 #include "common/base/files.h"
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/oci/flatten.h"

@@ -2,8 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "common/base/files.h"
+#include "common/base/opening/open_resolved.h"
 #include "common/base/status.h"
 
 namespace crossmill {
@@ -22,8 +21,6 @@ namespace {
 constexpr int64_t kBlock = 512;
 // Paths of a tree can be longer than the kernel takes at once: beyond this a folder on the way is held open.
 constexpr size_t kLongPath = 2048;
-// The kernel asks to try again when somebody moves folders on the way.
-constexpr int kTries = 16;
 
 struct CloseFolder {
   void operator()(DIR* folder) const { closedir(folder); }
@@ -35,21 +32,13 @@ struct Pending {
   std::string path;
 };
 
-// Through no link that somebody put in a folder's place, and not out of `from`.
-UniqueFd OpenBelow(int from, const std::string& path) {
-  open_how how{};
-  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  for (int i = 0; i < kTries; ++i) {
-    UniqueFd fd(static_cast<int>(syscall(SYS_openat2, from, path.c_str(), &how, sizeof(how))));
-    if (fd.valid() || (errno != EAGAIN && errno != EINTR)) return fd;
-  }
-  return {};
-}
+// It has gone, or is no folder any more.
+bool IsGone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV; }
 
 class Walk {
  public:
-  explicit Walk(const std::function<WalkOn(const FolderEntry&)>& visit) : visit_(visit) {}
+  Walk(const std::function<WalkOn(const FolderEntry&)>& visit, const UnreadFolder& unread)
+      : visit_(visit), unread_(unread) {}
 
   absl::Status Run(const std::string& folder) {
     ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(folder, O_RDONLY | O_DIRECTORY));
@@ -60,11 +49,15 @@ class Walk {
     while (!pending_.empty() && !ended_) {
       const Pending next = std::move(pending_.back());
       pending_.pop_back();
-      UniqueFd own = OpenBelow(next.from->get(), next.below_from);
+      // Through no link that somebody put in a folder's place.
+      UniqueFd own = OpenResolved(next.from->get(), next.below_from, O_RDONLY | O_DIRECTORY,
+                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
       if (own.valid()) {
         List(next, std::move(own));
       } else if (next.path.empty()) {
         return ErrnoStatus(errno, folder);
+      } else {
+        Miss(next.path, errno);
       }
     }
     return absl::OkStatus();
@@ -79,16 +72,20 @@ class Walk {
     return on;
   }
 
+  void Miss(const std::string& path, int error) {
+    if (unread_ && !IsGone(error)) unread_(path, error);
+  }
+
   void List(const Pending& folder, UniqueFd own) {
     std::shared_ptr<UniqueFd> from = folder.from;
     std::string before = folder.path.empty() ? "" : folder.below_from + "/";
     if (before.size() > kLongPath) {
       from = std::make_shared<UniqueFd>(fcntl(own.get(), F_DUPFD_CLOEXEC, 0));
-      if (!from->valid()) return;
+      if (!from->valid()) return Miss(folder.path, errno);
       before.clear();
     }
     const std::unique_ptr<DIR, CloseFolder> entries(fdopendir(own.get()));
-    if (entries == nullptr) return;
+    if (entries == nullptr) return Miss(folder.path, errno);
     // It is the stream's now.
     const int fd = own.Release();
     while (const dirent* entry = readdir(entries.get())) {
@@ -105,6 +102,7 @@ class Walk {
   }
 
   const std::function<WalkOn(const FolderEntry&)>& visit_;
+  const UnreadFolder& unread_;
   std::vector<Pending> pending_;
   std::set<std::pair<dev_t, ino_t>> seen_;
   bool ended_ = false;
@@ -112,8 +110,9 @@ class Walk {
 
 }  // namespace
 
-absl::Status WalkFolder(const std::string& folder, const std::function<WalkOn(const FolderEntry&)>& visit) {
-  return Walk(visit).Run(folder);
+absl::Status WalkFolder(const std::string& folder, const std::function<WalkOn(const FolderEntry&)>& visit,
+                        const UnreadFolder& unread) {
+  return Walk(visit, unread).Run(folder);
 }
 
 absl::StatusOr<FolderSize> MeasureFolder(const std::string& folder, int64_t enough) {

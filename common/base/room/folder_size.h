@@ -29,10 +29,15 @@ enum class WalkOn {
   kEnd,
 };
 
-// Visits the folder and then all that is below, in no order; what goes meanwhile is passed over. Follows no
-// link but `folder` itself, whoever changes what is below, and holds few descriptors however deep it is. An
-// error: the folder itself cannot be read; NOT_FOUND: it is not there.
-absl::Status WalkFolder(const std::string& folder, const std::function<WalkOn(const FolderEntry&)>& visit);
+// Told of a folder below that is there and cannot be read: its path, and errno.
+using UnreadFolder = std::function<void(const std::string& path, int error)>;
+
+// Visits the folder and then all that is below, in no order; what goes meanwhile is passed over, and so is
+// what cannot be read, of which `unread` is told. Follows no link but `folder` itself, whoever changes what
+// is below, and holds few descriptors however deep it is. An error: the folder itself cannot be read;
+// NOT_FOUND: it is not there.
+absl::Status WalkFolder(const std::string& folder, const std::function<WalkOn(const FolderEntry&)>& visit,
+                        const UnreadFolder& unread = {});
 
 struct FolderSize {
   // Blocks, as `du` counts them: sparse files by what they have, those with several names once, folders too.
@@ -41,7 +46,8 @@ struct FolderSize {
   int64_t files = 0;
 };
 
-// Ends early when there are more bytes than `enough`.
+// Ends early when there are more bytes than `enough`. Of folders below that cannot be read nothing but they
+// themselves counts.
 absl::StatusOr<FolderSize> MeasureFolder(const std::string& folder, int64_t enough = INT64_MAX);
 
 }  // namespace crossmill

@@ -13,7 +13,7 @@
 namespace crossmill::coordinator {
 
 // "/crossmill.v1.Builds/CancelBuild": whether it goes into the audit log. It needs the role submit, operate
-// or the socket, and does not only ask.
+// or the socket, and does not only ask; or it gives a token to somebody who has none yet.
 bool IsAudited(std::string_view method);
 
 // What a message of such a call names, without values that nobody else should read.

@@ -2,10 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "common/base/files.h"
 #include "common/base/subprocess.h"
@@ -45,6 +49,29 @@ TEST_F(FolderSizeTest, IsWhatDuSays) {
   EXPECT_EQ(size->bytes, Du(folder_.Path("in")));
   EXPECT_EQ(size->files, 7) << "two folders, two names of one file, a sparse one, two links";
   EXPECT_LT(size->bytes, 3 << 20);
+}
+
+TEST_F(FolderSizeTest, TellsOfFoldersThatItCouldNotRead) {
+  ASSERT_OK(MakeFolders(folder_.Path("in/deep")));
+  Write("in/deep/a", 1 << 20);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  std::vector<std::string> seen, unread;
+  const auto visit = [&](const FolderEntry& entry) {
+    seen.push_back(entry.path);
+    // From here on the process gets no descriptor.
+    if (entry.path == "deep") setrlimit(RLIMIT_NOFILE, &none);
+    return WalkOn::kYes;
+  };
+  const absl::Status walked = WalkFolder(folder_.Path("in"), visit, [&](const std::string& path, int error) {
+    EXPECT_EQ(error, EMFILE);
+    unread.push_back(path);
+  });
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_OK(walked);
+  EXPECT_EQ(seen, (std::vector<std::string>{"", "deep"}));
+  EXPECT_EQ(unread, std::vector<std::string>{"deep"});
 }
 
 TEST_F(FolderSizeTest, EndsWhenThereIsEnough) {

@@ -405,6 +405,67 @@ TEST_F(TakingTest, ADataFolderIsNeverOverwritten) {
   EXPECT_FALSE(Exists(folder_.Path("new/mine")));
 }
 
+// Whoever kills it does so where everything is copied and nothing is in its place.
+TEST_F(TakingTest, ARestoreThatIsCutOffLeavesTheFarmThatWasThere) {
+  const Digest layer = AddImage("app:1", "a");
+  ASSERT_OK(Take());
+  ASSERT_OK(Restore("new"));
+  ASSERT_OK(WriteFileAtomic(folder_.Path("new/mine"), "mine"));
+  sync_result_ = absl::AbortedError("killed");
+  EXPECT_TRUE(absl::IsAborted(Restore("new", /*force=*/true).status()));
+  EXPECT_EQ(*ReadFile(folder_.Path("new/mine")), "mine");
+  EXPECT_OK(CheckRestored(folder_.Path("new")));
+  EXPECT_FALSE(CheckRestored(folder_.Path("new.restoring")).ok());
+  sync_result_ = absl::OkStatus();
+  const auto restored = Restore("new", /*force=*/true);
+  ASSERT_OK(restored);
+  EXPECT_EQ(*ReadFile(restored->moved_to + "/mine"), "mine");
+  EXPECT_FALSE(Exists(folder_.Path("new/mine")));
+  EXPECT_TRUE(Exists(PathOf("new/content/blobs", layer)));
+  EXPECT_FALSE(Exists(folder_.Path("new.restoring")));
+  EXPECT_OK(CheckRestored(folder_.Path("new")));
+}
+
+TEST_F(TakingTest, WhatWasThereIsNotLostWhenItHadChangedPlacesAlready) {
+  AddImage("app:1", "a");
+  ASSERT_OK(Take());
+  ASSERT_OK(Restore("new"));
+  ASSERT_OK(MakeFolders(folder_.Path("new.restoring")));
+  ASSERT_OK(WriteFileAtomic(folder_.Path("new.restoring/older"), "older"));
+  const auto restored = Restore("new", /*force=*/true);
+  ASSERT_OK(restored);
+  EXPECT_FALSE(Exists(restored->moved_to + "/older")) << "that is the newer one";
+  ASSERT_TRUE(restored->moved_to.ends_with("-2"));
+  EXPECT_EQ(*ReadFile(restored->moved_to.substr(0, restored->moved_to.size() - 2) + "/older"), "older");
+}
+
+// Also of a restore after one that was cut off.
+TEST_F(TakingTest, TheFarmStaysWhoseItWas) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, as who restores";
+  const Digest layer = AddImage("app:1", "a");
+  ASSERT_OK(Take());
+  constexpr uid_t kUser = 12345, kRoot = 0;
+  for (const auto& [folder, record] : {std::pair{kUser, kUser}, std::pair{kRoot, kUser}}) {
+    const std::string name = fmt::format("of-{}", folder);
+    ASSERT_OK(Restore(name));
+    ASSERT_EQ(chown(folder_.Path(name).c_str(), folder, folder), 0);
+    ASSERT_EQ(chown(folder_.Path(name + "/record.db").c_str(), record, record), 0);
+    sync_result_ = absl::AbortedError("killed");
+    EXPECT_TRUE(absl::IsAborted(Restore(name, /*force=*/true).status()));
+    sync_result_ = absl::OkStatus();
+    ASSERT_OK(Restore(name, /*force=*/true));
+    struct stat info;
+    ASSERT_EQ(stat(folder_.Path(name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, folder);
+    for (const std::string& path : {folder_.Path(name + "/record.db"), folder_.Path(name + "/tokens"),
+                                    PathOf(name + "/content/blobs", layer), folder_.Path(name + "/content"),
+                                    folder_.Path(name + "/content/lock")}) {
+      ASSERT_EQ(stat(path.c_str(), &info), 0) << path;
+      EXPECT_EQ(info.st_uid, record) << path;
+    }
+  }
+}
+
 TEST_F(TakingTest, AFolderWithOtherThingsIsNoBackupFolder) {
   ASSERT_OK(MakeFolders(folder_.Path("backups")));
   ASSERT_OK(WriteFileAtomic(folder_.Path("backups/holiday.jpg"), "x"));

@@ -3,6 +3,7 @@
 #include <cjose/jws.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "common/base/digest.h"
 #include "common/base/json.h"
+#include "common/base/utf8.h"
 #include "coordinator/identity/identities.h"
 #include "coordinator/identity/identity_rule.h"
 #include "coordinator/identity/key_set.h"
@@ -244,6 +246,13 @@ TEST_F(IdentityTest, ATokenIsGoodForItsTimeItsAudienceAndItsClaims) {
   EXPECT_EQ(with("repository", std::string("acme/app\0/evil", 14)), Code::kPermissionDenied);
   EXPECT_EQ(with("repository", nullptr), Code::kPermissionDenied);
   EXPECT_EQ(with("repository", Json::object({{"acme/app", 1}})), Code::kPermissionDenied);
+  const auto no_text = Exchange(OwnSigner().Sign([&] {
+    Json claims = Claims();
+    claims["repository"] = Json::object({{"acme/app", 1}});
+    return claims;
+  }()));
+  EXPECT_NE(no_text.status().message().find("its 'repository' is missing, or no text"), std::string::npos)
+      << no_text.status();
   const auto missed = Exchange(OwnSigner().Sign([&] {
     Json claims = Claims();
     claims["repository"] = "acme/\x1b[31mother";
@@ -291,6 +300,10 @@ TEST_F(IdentityTest, ARuleThatFitsEverybodyIsNone) {
   for (const int64_t life : {59, 86401})
     EXPECT_TRUE(refused(good, [&](auto& rule) { rule.set_life_seconds(life); }));
   EXPECT_TRUE(refused(good, [](auto& rule) { rule.set_keys("{}"); }));
+  v1::IdentityRule twice = good;
+  *twice.add_claims() = good.claims(0);
+  twice.mutable_claims(1)->set_pattern("*/app");
+  EXPECT_EQ(CheckIdentityRule(twice).code(), absl::StatusCode::kInvalidArgument) << "JSON would show one";
   v1::IdentityRule elsewhere = good;
   elsewhere.set_project("nowhere");
   EXPECT_EQ(identities_->Create(elsewhere).status().code(), absl::StatusCode::kNotFound);
@@ -317,6 +330,73 @@ TEST_F(IdentityTest, ARemovedRuleTakesItsTokensWithIt) {
   EXPECT_TRUE(people_->FindToken(Sha256Hex(other)).has_value()) << "one of the same name that no rule gave";
   EXPECT_EQ(Exchange(job).status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(identities_->Remove("github").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(IdentityTest, ARuleWhoseTokensCannotBeRevokedStaysToBeRemovedAgain) {
+  AnswerKeys({&OwnSigner()});
+  ASSERT_OK(identities_->Create(Rule("github", "repository", "acme/app")));
+  ASSERT_OK(Exchange(OwnSigner().Sign(Claims())));
+  constexpr storage::Sql kBreak{"break revoking",
+                                "CREATE TEMP TRIGGER broken BEFORE UPDATE OF revoked_at ON tokens "
+                                "BEGIN SELECT raise(ABORT, 'the disk is full'); END"};
+  constexpr storage::Sql kMend{"mend it", "DROP TRIGGER broken"};
+  {
+    storage::RecursiveMutexLock lock(connection_->mutex());
+    ASSERT_OK(connection_->Run(kBreak));
+  }
+  EXPECT_FALSE(identities_->Remove("github").ok());
+  ASSERT_OK(Open());
+  EXPECT_EQ(identities_->Rules().size(), 1u) << "its tokens are still good: whoever lists the rules sees it";
+  {
+    storage::RecursiveMutexLock lock(connection_->mutex());
+    ASSERT_OK(connection_->Run(kMend));
+  }
+  EXPECT_EQ(identities_->Remove("github")->size(), 1u);
+}
+
+// Answers like another, when something has happened.
+class LateClient final : public http::HttpClient {
+ public:
+  LateClient(http::HttpClient& client, std::function<void()> first)
+      : client_(client), first_(std::move(first)) {}
+  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request,
+                                          const http::BodySink& sink) override {
+    if (first_) std::exchange(first_, nullptr)();
+    return client_.Send(request, sink);
+  }
+
+ private:
+  http::HttpClient& client_;
+  std::function<void()> first_;
+};
+
+TEST_F(IdentityTest, ARuleThatIsMadeAnewMeanwhileGivesNothingOfTheOldOne) {
+  AnswerKeys({&OwnSigner()});
+  LateClient late(client_, [&] {
+    EXPECT_OK(identities_->Remove("github"));
+    v1::IdentityRule narrower = Rule("github", "repository", "acme/other");
+    narrower.set_project("shop");
+    EXPECT_OK(identities_->Create(narrower));
+  });
+  identities_ = *Identities::Open(records_, *people_, late, clock_);
+  ASSERT_OK(identities_->Create(Rule("github", "repository", "acme/app")));
+  const std::string job = OwnSigner().Sign(Claims());
+  EXPECT_EQ(Exchange(job).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(people_->Tokens().empty());
+}
+
+TEST_F(IdentityTest, ALongSubjectIsCutBetweenCharacters) {
+  AnswerKeys({&OwnSigner()});
+  ASSERT_OK(identities_->Create(Rule("github", "repository", "acme/app")));
+  for (int before = 490; before < 505; ++before) {
+    Json claims = Claims();
+    std::string subject(static_cast<size_t>(before), 'a');
+    for (int i = 0; i < 20; ++i) subject += "\u20ac";
+    claims["sub"] = subject;
+    const auto given = Exchange(OwnSigner().Sign(claims));
+    ASSERT_OK(given);
+    EXPECT_EQ(given->subject(), ValidUtf8(given->subject())) << before;
+  }
 }
 
 TEST_F(IdentityTest, AProjectWithRulesStays) {

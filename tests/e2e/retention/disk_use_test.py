@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from farm import FarmTestCase, main
+from farm import FarmTestCase, main, wait_for
 
 PATIENCE = 120
 
@@ -70,6 +70,9 @@ class DiskUseTest(FarmTestCase):
         (self.farm.data / "link").symlink_to("/usr")
         caches = [path for path in self.worker.rglob("two") if path.stat().st_nlink == 2]
         self.assertEqual(len(caches), 1, "the cache with a file of two names is below the data folder")
+        # What the worker says of its caches is what steps put there, without what it notes beside them.
+        wait_for(lambda: json.loads(self.farm.cli("worker", "ls", "--json").stdout)[0]["caches_bytes"] == self.du(caches[0].parent),
+                 "the worker's own number of its caches", PATIENCE)
         use, disk = self.at_rest(self.df)
         self.assertEqual(use["total_bytes"], disk)
         blobs = list((self.farm.data / "content/blobs").glob("??/*"))

@@ -1,4 +1,4 @@
-#include "common/base/nameless_file.h"
+#include "common/base/opening/nameless_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
