@@ -50,9 +50,10 @@ class Rendered(unittest.TestCase):
             notes = (copy / "templates/NOTES.txt").read_text()
             (copy / "templates/notes.yaml").write_text("notes: |\n  {{- include \"notes\" . | nindent 2 }}\n")
             (copy / "templates/_notes.tpl").write_text('{{ define "notes" }}' + notes + "{{ end }}")
-            notes = yaml.safe_load(render("--show-only", "templates/notes.yaml", chart=copy))["notes"]
+            notes = yaml.safe_load(render("--show-only", "templates/notes.yaml", "--set", "monitoring.serviceMonitor=true", chart=copy))["notes"]
         self.assertIn("secret generic crossmill-arm64-token", notes)
         self.assertIn("token worker 'arm64-*'", notes)
+        self.assertRegex(notes, "secret generic crossmill-metrics .* token read prometheus")
 
     def test_without_a_secret_there_is_a_certificate_of_the_service(self):
         secret = of_kind(documents(render()), "Secret", "crossmill-tls")[0]

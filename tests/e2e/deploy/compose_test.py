@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """deploy/compose/compose.yaml without Docker: its commands as plain processes, in their order, with the folders and ports of this
 test for those of the containers. What prepare.sh makes lets a worker and a person in, the health check says when."""
+import contextlib
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from farm import BIN, ROOT, free_port, main, require_program, require_root_and_user, tiny_archive, wait_for
+from farm import BIN, ROOT, main, require_program, require_root_and_user, tiny_archive, wait_for
 
 try:
     import yaml
@@ -21,6 +24,15 @@ except ImportError:
     yaml = None
 
 FOLDER = ROOT / "deploy/compose"
+
+
+def free_ports(count):
+    """Different ones: all are held until the last is known."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 class Compose(unittest.TestCase):
@@ -36,18 +48,19 @@ class Compose(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
         self.root.chmod(0o755)
         self.services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
+        grpc, http = free_ports(2)
         # What containers have in their place; the name of a service is this machine here.
         self.places = {"/etc/crossmill": str(self.root / "etc"), "/var/lib/crossmill": str(self.root / "data"),
-                       "0.0.0.0:": "127.0.0.1:", "coordinator:7070": "127.0.0.1:7070", "7070": str(free_port()), "7071": str(free_port())}
+                       "0.0.0.0:7070": f"127.0.0.1:{grpc}", "coordinator:7070": f"127.0.0.1:{grpc}", "localhost:7070": f"localhost:{grpc}",
+                       "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}"}
         for volume in ("etc/tls", "etc/workers", "etc/clients", "data/coordinator", "data/workers"):
             (self.root / volume).mkdir(parents=True)
         self.environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CROSSMILL_")},
                             "PATH": f"{BIN}:{os.environ['PATH']}"}
 
     def here(self, text):
-        for there, place in self.places.items():
-            text = text.replace(there, place)
-        return text
+        # In one pass, so that nothing is replaced in what was put there.
+        return re.sub("|".join(map(re.escape, self.places)), lambda found: self.places[found[0]], text)
 
     def prepare(self):
         user = pwd.getpwnam("crossmill")

@@ -104,18 +104,19 @@ class Pod(FarmTestCase):
             FROM tiny
             RUN mkdir /d && echo text > /d/file && chmod 4755 /d/file && chown 65534:65534 /d /d/file
             USER 1000
-            RUN id -u > /tmp/user || true
-            RUN test ! -w /d
+            RUN test "$(id -u)" = 1000 && test ! -w /d
         """)
-        self.write("unused", "")
         built = self.build_json("--verify", "2", "--allow-same-host", "--require", "reproducible")
         made = step(built, "RUN mkdir")
         self.assertEqual({made["worker"], *(replica["worker"] for replica in made["replicas"])}, {"w1", "pod"})
 
     def test_without_control_groups_limits_are_watched(self):
         listed = self.farm.cli("worker", "ls", "-v")
-        self.assertIn("limits of all steps together", (self.farm.folder / "pod.log").read_text())
         self.assertEqual(listed.returncode, 0, listed.stderr)
+        pod = re.search(r"(?ms)^pod\n(.*?)(?:^\w|\Z)", listed.stdout)[1]
+        self.assertRegex(pod, r"(?m)^  limit of memory: watchdog", listed.stdout)
+        self.assertNotIn(": control group", pod)
+        self.assertIn("limits of all steps together: memory not limited, processes not limited", (self.farm.folder / "pod.log").read_text())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the chart's pools are scaled by, asked of a real coordinator: the series of its queries count the tasks that wait while a
-pool has no worker, for longer than the coordinator's own 20 seconds, and none once they are done."""
+"""What the chart's pools are scaled by, asked of a real coordinator that has the chart's placement-grace: the series of its queries
+count the tasks that wait while a pool has no worker, and none once they are done."""
 import pathlib
 import re
 import sys
