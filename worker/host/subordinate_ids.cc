@@ -121,7 +121,7 @@ uint32_t FreeRangeStart(std::string_view text) {
   }
   uint64_t start = 100000;
   for (const auto& [first, end] : taken) {
-    if (start + kLeastMappedIds < first) break;
+    if (start + kUsualMappedIds < first) break;
     start = std::max(start, end);
   }
   return static_cast<uint32_t>(std::min<uint64_t>(start, 0xf0000000));
@@ -138,11 +138,11 @@ absl::StatusOr<SubordinateIds> ReadSubordinateIds(std::string_view user, uint32_
   const bool enough_users = CountIds(ids.users) >= kLeastMappedIds;
   if (enough_users && CountIds(ids.groups) >= kLeastMappedIds) return ids;
   const uint32_t start = std::max(FreeRangeStart(users), FreeRangeStart(groups));
-  const uint32_t last = start + kLeastMappedIds;
+  const uint32_t last = start + kUsualMappedIds;
   return absl::FailedPreconditionError(
       fmt::format("user {} has no range of {} subordinate {} ids; add one as root: usermod "
                   "--add-subuids {}-{} --add-subgids {}-{} {}",
-                  user, kLeastMappedIds, enough_users ? "group" : "user", start, last, start, last, user));
+                  user, kUsualMappedIds, enough_users ? "group" : "user", start, last, start, last, user));
 }
 
 }  // namespace crossmill::worker

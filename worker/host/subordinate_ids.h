@@ -11,8 +11,11 @@
 namespace crossmill::worker {
 
 // A worker's user namespace has the ids 0 (the user itself) and 1..N, N the number of its subordinate ids. At
-// least so many have to be there: every image is made for 16-bit ids, few use more.
-constexpr uint32_t kLeastMappedIds = 65535;
+// least kLeastMappedIds have to be there: what a container of 65,536 ids has besides root and the worker's
+// own user. An image with an owner above them is refused by name. Whoever is asked for ids is asked for all
+// of 16 bits: every image is made for these, few use more.
+constexpr uint32_t kLeastMappedIds = 65534;
+constexpr uint32_t kUsualMappedIds = 65535;
 
 struct IdRange {
   uint32_t first = 0;

@@ -54,6 +54,14 @@ TEST(SubordinateIdsTest, InAContainerOnlyItsOwnIdsCount) {
   EXPECT_THAT(FindRanges(text, "app", kUid, kUid, ""), IsEmpty());
 }
 
+TEST(SubordinateIdsTest, AContainerOf16BitIdsHasEnough) {
+  // All but root's and the worker's own, as deploy/helm gives them; one less would be refused.
+  const std::vector<IdRange> ranges =
+      FindRanges("app:1:799\napp:801:64735\n", "app", 800, 800, "0 1879048192 65536");
+  EXPECT_THAT(ranges, ElementsAre(IdRange{1, 799}, IdRange{801, 64735}));
+  EXPECT_EQ(CountIds(ranges), kLeastMappedIds);
+}
+
 TEST(SubordinateIdsTest, NoMoreRangesThanTheKernelTakes) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += fmt::format("app:{}:1000\n", 4'000'000'000U + i * 2000U);
