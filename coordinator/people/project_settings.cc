@@ -33,7 +33,9 @@ absl::Status Apply(std::string_view name, std::string_view value, v1::Project* p
   } else if (name == "image-bytes") {
     // 0, which is no size, is no limit.
     int64_t bytes = 0;
-    if (value != "0") ASSIGN_OR_RETURN(bytes, ParseSize(value));
+    if (value != "0") {
+      ASSIGN_OR_RETURN(bytes, ParseSize(value));
+    }
     project->set_image_bytes(bytes);
   } else {
     return absl::InvalidArgumentError(
