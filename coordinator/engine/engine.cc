@@ -351,7 +351,8 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
         for (const v1::BuildSubmission& build : builds) {
           // A rebuild leaves the names where they are, and one that makes wheels has none.
           if (build.has_rebuild() || build.has_wheels()) continue;
-          if (submitter == Submitter::kClient) RETURN_IF_ERROR(images_.CheckRoom(core::ProjectOf(build)));
+          if (submitter == Submitter::kClient && !build.options().tags().empty())
+            RETURN_IF_ERROR(images_.CheckRoom(core::ProjectOf(build)));
           const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
           RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(build)));
         }

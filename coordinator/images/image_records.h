@@ -81,7 +81,7 @@ class ImageRecords {
   virtual absl::StatusOr<std::vector<ImageRecord>> FindImagesByRoot(std::string_view root) = 0;
   // All of that name, one for each project that has one.
   virtual absl::StatusOr<std::vector<ImageRecord>> FindImagesByName(std::string_view name) = 0;
-  // What the project's own images take, compressed, each once however many names it has.
+  // What the project's own images take that have a name, compressed, each once however many it has.
   virtual absl::StatusOr<int64_t> ImageBytes(std::string_view project) = 0;
   // Names that there are not are no error.
   virtual absl::Status RemoveImages(absl::Span<const ImageName> names) = 0;

@@ -190,7 +190,7 @@ absl::Status Aging::Images(const Policies& policies, AgedSum* sum) {
     for (const storage::KeptImage& image : images) {
       ASSIGN_OR_RETURN(const std::optional<int64_t> used_at, UsedAt(NameOfHash(image.hash)));
       const int64_t last = std::max(used_at.value_or(0), image.created_at);
-      if (image.name.starts_with("sha256:")) {
+      if (!image.named) {
         // Its blobs went with the cache.
         if (!used_at && parts_.uses.complete() && last < now_ - 3600 * kNanos) going.push_back(image);
       } else if (image.origin == "registry") {

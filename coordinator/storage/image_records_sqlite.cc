@@ -55,13 +55,16 @@ constexpr Sql kListDefaultImages{"list named images of the project that every fa
 constexpr Sql kListSharedImages{
     "list named images that everybody may see",
     NAMED_IMAGES "AND NOT (name >= 'project ' AND name < 'project!') AND shared = 1 ORDER BY name LIMIT ?5"};
-constexpr Sql kImageBytes{"add up the images of a project",
-                          "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images "
-                          "WHERE name > ?1 AND name < ?2 AND shared = 0 GROUP BY root_hash)"};
+constexpr Sql kImageBytes{
+    "add up the images of a project",
+    "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images "
+    "WHERE name > ?1 AND name < ?2 AND NOT (name >= ?3 AND name < ?4) AND shared = 0 GROUP BY "
+    "root_hash)"};
 constexpr Sql kDefaultImageBytes{
     "add up the images of the project that every farm has",
     "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images WHERE "
-    "NOT (name >= 'project ' AND name < 'project!') AND shared = 0 GROUP BY root_hash)"};
+    "NOT (name >= 'project ' AND name < 'project!') AND NOT (name >= 'sha256:' AND name < 'sha256;') AND "
+    "shared = 0 GROUP BY root_hash)"};
 constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
@@ -80,6 +83,8 @@ constexpr Sql kFindCompressedLayer{"look up a compressed layer",
                                    "SELECT blob_hash, blob_size FROM compressed_layers "
                                    "WHERE tar_hash = ?1 AND compressor = ?2"};
 
+// Names of digests: ';' is what follows ':'.
+constexpr std::string_view kDigests = "sha256:", kDigestsEnd = "sha256;";
 // Behind every name.
 constexpr std::string_view kBehindAll = "\xff";
 
@@ -185,8 +190,6 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListImages() { retu
 absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(const core::Scope& scope,
                                                                              std::string_view behind,
                                                                              int limit) {
-  // ';' is what follows ':'.
-  constexpr std::string_view kDigests = "sha256:", kDigestsEnd = "sha256;";
   limit = std::max(limit, 0);
   if (scope.is_farm()) return Select(kListAllNamedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
   if (scope.project() == core::kDefaultProject)
@@ -202,8 +205,9 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(con
 absl::StatusOr<int64_t> SqliteImageRecords::ImageBytes(std::string_view project) {
   RecursiveMutexLock lock(connection_.mutex());
   const bool is_default = project.empty() || project == core::kDefaultProject;
+  const auto key = [&](std::string_view name) { return core::InProject(project, name); };
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(is_default ? kDefaultImageBytes : kImageBytes));
-  if (!is_default) query->Bind(core::InProject(project, ""), core::InProject(project, kBehindAll));
+  if (!is_default) query->Bind(key(""), key(kBehindAll), key(kDigests), key(kDigestsEnd));
   ASSIGN_OR_RETURN(const bool row, query->Step());
   return row ? query->Int64(0) : 0;
 }

@@ -41,7 +41,8 @@ class MemoryImageRecords final : public ImageRecords {
     MutexLock lock(mutex_);
     std::map<std::string, int64_t> roots;
     for (const auto& [key, image] : images_) {
-      if (image.project == project && !image.shared) roots[image.root.hash] = image.size_bytes;
+      if (image.project == project && !image.shared && !image.name.starts_with("sha256:"))
+        roots[image.root.hash] = image.size_bytes;
     }
     int64_t sum = 0;
     for (const auto& [root, bytes] : roots) sum += bytes;

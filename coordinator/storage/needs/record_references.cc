@@ -171,7 +171,7 @@ absl::Status Listing::Images(Extent extent) {
     for (const auto& [name, root] : images) {
       RETURN_IF_ERROR(pace_());
       // Every build's image can be had by its digest; one without a name is kept as the cache is.
-      const bool named = !name.starts_with("sha256:");
+      const bool named = !core::TextOfKey(name).starts_with("sha256:");
       if (!named && extent == Extent::kKept) continue;
       std::vector<std::string> platforms;
       {

@@ -2,6 +2,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "coordinator/core/standing/scope.h"
 
 namespace crossmill::storage {
 namespace {
@@ -23,7 +24,7 @@ absl::StatusOr<std::vector<KeptImage>> KeptRecords::Images(const std::string& be
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return images;
     images.push_back({std::string(query->Text(0)), std::string(query->Text(1)), std::string(query->Text(2)),
-                      query->Int64(3)});
+                      query->Int64(3), !core::TextOfKey(query->Text(0)).starts_with("sha256:")});
   }
 }
 

@@ -12,12 +12,15 @@
 namespace crossmill::storage {
 
 struct KeptImage {
+  // The record's key: with the project in it (core::InProject).
   std::string name;
   // Of its root.
   std::string hash;
   // "registry", "import", "build 12".
   std::string origin;
   int64_t created_at = 0;
+  // By more than its digest.
+  bool named = true;
 };
 
 // Thread safe. The connection outlives it.
