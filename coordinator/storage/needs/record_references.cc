@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
+#include "coordinator/core/standing/scope.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
 

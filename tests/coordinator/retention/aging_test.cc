@@ -152,9 +152,11 @@ TEST_F(AgingTest, NamesOfImagesGoByAgeAndNumber) {
   policies_.Set(Policy::kImagesKeepPerName, 1);
   policies_.Set(Policy::kImagesPulled, 30 * 86400);
   storage::SqliteImageRecords images(records_->connection());
-  const auto put = [&](const std::string& name, const std::string& origin, int64_t day) {
+  const auto put = [&](const std::string& name, const std::string& origin, int64_t day,
+                       const std::string& project = "default") {
     ImageRecord image;
     image.name = name;
+    image.project = project;
     image.root = DigestOf(name);
     image.origin = origin;
     image.created_at = day * kDay;
@@ -167,14 +169,17 @@ TEST_F(AgingTest, NamesOfImagesGoByAgeAndNumber) {
   put("docker.io/library/app:0", fmt::format("build {}", pinned), 0);
   put("docker.io/library/python:3", "registry", 1);
   put("docker.io/library/used:3", "registry", 1);
+  // Of another project: a name of its own, and one that was only built, whose blobs are gone.
+  put("docker.io/library/app:1", "build 92", 1, "shop");
+  put("sha256:" + std::string(64, 'a'), "build 93", 1, "shop");
   uses_.Put(NameOfHash(DigestOf("docker.io/library/used:3").hash), BlobForm::kWhole, 8, 90 * kDay);
   Run(100);
   std::vector<std::string> names;
   const auto left = images.ListImages();
   ASSERT_OK(left);
   for (const ImageRecord& image : *left) names.push_back(image.name);
-  EXPECT_THAT(names,
-              ElementsAre("docker.io/library/app:0", "docker.io/library/app:2", "docker.io/library/used:3"));
+  EXPECT_THAT(names, ElementsAre("docker.io/library/app:0", "docker.io/library/app:2",
+                                 "docker.io/library/used:3", "docker.io/library/app:1"));
 }
 
 }  // namespace

@@ -227,7 +227,14 @@ TEST_F(CollectorTest, AnImageKeepsEverythingItRefersTo) {
   const SweepReport report = Sweep({.all = true});
   EXPECT_EQ(report.blobs, 0);
   EXPECT_EQ(report.needed[static_cast<size_t>(storage::NeededBy::kImage)].blobs, 5);
+  // Another project's is needed as well; what has no name but its digest is not.
+  image.project = "shop";
+  ASSERT_OK(images.PutImage(image));
   ASSERT_OK(images.RemoveImages({{{"docker.io/library/app:1"}}}));
+  EXPECT_EQ(Sweep({.all = true}).blobs, 0);
+  ASSERT_OK(images.RemoveImages({{{"docker.io/library/app:1", "shop"}}}));
+  image.name = index.Oci();
+  ASSERT_OK(images.PutImage(image));
   EXPECT_EQ(Sweep({.all = true}).blobs, 5);
 }
 
