@@ -347,7 +347,7 @@ class SshTest(FarmTestCase):
         self.dockerfile(f"""
             FROM tiny
             COPY ssh/ /
-            RUN --mount=type=ssh,required=true echo {marker}; ssh-add -l; sleep 3; ssh-add -l
+            RUN --mount=type=ssh,required=true ssh-add -l; echo {marker}; while ssh-add -l >/dev/null; do sleep 0.2; done; exit 1
             """)
         client = self.farm.start_build(self.context, "--ssh", f"default={self.folder / 'id'}")
         self.addCleanup(client.communicate)
