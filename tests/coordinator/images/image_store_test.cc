@@ -430,8 +430,8 @@ TEST_F(ImageStoreTest, WhatOperatorsAndRegistriesGaveIsEverybodys) {
   source_.tags["docker.io/library/python:3.11"] = oci::PutImage(*source_.blobs, "amd64");
   ASSERT_OK(images_.Pull("python:3.11", {}, {}, bank));
   for (const char* name : {"base:1", "python:3.11"}) {
-    EXPECT_OK(images_.Get(name, scope(shop))) << name;
-    EXPECT_OK(images_.Pin(name, LinuxPlatform("amd64"), false, {}, "shop")) << name;
+    EXPECT_OK(images_.Get(name, scope(shop)));
+    EXPECT_OK(images_.Pin(name, LinuxPlatform("amd64"), false, {}, "shop"));
     EXPECT_TRUE(
         absl::IsPermissionDenied(images_.Import(name, oci::PutImage(*blobs_, "arm64"), false, shop).status()))
         << name << " means the same to all";
