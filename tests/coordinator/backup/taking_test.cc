@@ -193,7 +193,7 @@ TEST_F(TakingTest, ASecondOneCopiesWhatIsNewAndOldOnesGo) {
   const auto more = Take();
   ASSERT_OK(more);
   EXPECT_EQ(more->copied, 3);
-  const std::vector<ImageName> gone = {{"app:1"}};
+  const std::vector<coordinator::ImageName> gone = {{"app:1"}};
   ASSERT_OK(images_->RemoveImages(gone));
   ASSERT_OK(Take());
   const auto last = Take();
