@@ -80,7 +80,7 @@ class OwnershipTest : public RpcFixture {
   storage::LogStore logs_{folder_.Path("logs")};
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
-  BuildsService builds_{engine_, logs_, clock_, authenticator_};
+  BuildsService builds_{engine_, *records_, logs_, clock_, authenticator_};
 };
 
 TEST_F(OwnershipTest, OthersAreNotChangedWithoutTheRoleOperate) {

@@ -135,7 +135,7 @@ class RolesTest : public RpcFixture {
   storage::LogStore logs_{folder_.Path("logs")};
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
-  BuildsService builds_{engine_, logs_, clock_, authenticator_};
+  BuildsService builds_{engine_, *records_, logs_, clock_, authenticator_};
   MatricesService matrices_{engine_, clock_, authenticator_, 64};
   storage::OverviewRecords overview_records_{records_->connection()};
   overview::NewsBoard news_{1};
