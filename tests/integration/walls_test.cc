@@ -424,14 +424,19 @@ TEST_F(WallsTest, ASharedBuildIsReadAndNotChanged) {
   ASSERT_OK(share("bank-ci", false));
   for (const MethodDescriptor* method : AllMethods()) {
     const std::string name = NameOf(*method);
-    const auto ask = [&] { return Ask("shop-ci", *method, build, execution).first; };
-    if (reads.contains(name)) EXPECT_TRUE(ask().ok()) << name << ": " << ask().error_message();
-    if (writes.contains(name))
-      EXPECT_EQ(ask().error_code(), grpc::StatusCode::PERMISSION_DENIED)
-          << name << ": " << ask().error_message();
+    if (!reads.contains(name) && !writes.contains(name) && name != "crossmill.v1.Builds/ListBuilds") continue;
+    const auto [status, answer] = Ask("shop-ci", *method, build, execution);
+    if (reads.contains(name)) {
+      EXPECT_TRUE(status.ok()) << name << ": " << status.error_message();
+    }
+    if (writes.contains(name)) {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED)
+          << name << ": " << status.error_message();
+    }
     // It is in nobody else's lists.
-    if (name == "crossmill.v1.Builds/ListBuilds")
-      EXPECT_THAT(Ask("shop-ci", *method, build, execution).second, ::testing::Not(HasSubstr(kMark)));
+    if (name == "crossmill.v1.Builds/ListBuilds") {
+      EXPECT_THAT(answer, ::testing::Not(HasSubstr(kMark)));
+    }
   }
   ASSERT_OK(share("bank-ci", true));
   for (const MethodDescriptor* method : AllMethods()) {
