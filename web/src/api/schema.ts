@@ -260,6 +260,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/builds/{build_id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets all projects read a build, or no longer. */
+        post: operations["ShareBuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/builds/{build_id}/retry": {
         parameters: {
             query?: never;
@@ -883,6 +900,7 @@ export interface components {
             finishedAt: string;
             owner: string;
             project: string;
+            shared: boolean;
             options?: components["schemas"]["BuildOptions"];
             bases: components["schemas"]["PinnedImage"][];
             stages: components["schemas"]["StageView"][];
@@ -2096,6 +2114,14 @@ export interface components {
             timedOut?: boolean;
         };
         CancelBuildResponse: Record<string, never>;
+        ShareBuildRequestInput: {
+            /** Format: int64 */
+            buildId?: string;
+            undo?: boolean;
+        };
+        ShareBuildResponse: {
+            changed: boolean;
+        };
         RetryBuildRequestInput: {
             /** Format: int64 */
             buildId?: string;
@@ -2522,6 +2548,8 @@ export interface components {
             /** Format: int64 */
             buildId: string;
             owner: string;
+            project: string;
+            shared: boolean;
         };
         ListWorkersResponse: {
             workers: components["schemas"]["WorkerView"][];
@@ -3450,6 +3478,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CancelBuildResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ShareBuild: {
+        parameters: {
+            query?: {
+                undo?: true | false | "1" | "0" | "";
+            };
+            header?: never;
+            path: {
+                build_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShareBuildRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareBuildResponse"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
