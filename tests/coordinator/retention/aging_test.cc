@@ -172,6 +172,7 @@ TEST_F(AgingTest, NamesOfImagesGoByAgeAndNumber) {
   // Of another project: a name of its own, and one that was only built, whose blobs are gone.
   put("docker.io/library/app:1", "build 92", 1, "shop");
   put("sha256:" + std::string(64, 'a'), "build 93", 1, "shop");
+  uses_.SetComplete();
   uses_.Put(NameOfHash(DigestOf("docker.io/library/used:3").hash), BlobForm::kWhole, 8, 90 * kDay);
   Run(100);
   std::vector<std::string> names;

@@ -232,7 +232,7 @@ TEST_F(CollectorTest, AnImageKeepsEverythingItRefersTo) {
   ASSERT_OK(images.PutImage(image));
   ASSERT_OK(images.RemoveImages({{{"docker.io/library/app:1"}}}));
   EXPECT_EQ(Sweep({.all = true}).blobs, 0);
-  ASSERT_OK(images.RemoveImages({{{"docker.io/library/app:1", "shop"}}}));
+  ASSERT_OK(images.RemoveImages({ImageName{"docker.io/library/app:1", "shop"}}));
   image.name = index.Oci();
   ASSERT_OK(images.PutImage(image));
   EXPECT_EQ(Sweep({.all = true}).blobs, 5);

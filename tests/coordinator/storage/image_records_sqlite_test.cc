@@ -129,7 +129,7 @@ TEST_F(SqliteImageRecordsTest, EachProjectListsItsOwnAndWhatIsShared) {
   EXPECT_EQ(list(core::Scope::OfFarm()), "d/a d/b d/d s/a s/c s/z s/c d/r ");
   EXPECT_EQ(records_.FindImagesByName("c")->size(), 2u);
   EXPECT_EQ(records_.FindImage("c", "shopping").value()->project, "shopping");
-  ASSERT_OK(records_.RemoveImages({{{"c", "shop"}}}));
+  ASSERT_OK(records_.RemoveImages({coordinator::ImageName{"c", "shop"}}));
   EXPECT_EQ(records_.FindImagesByName("c")->size(), 1u);
 }
 
