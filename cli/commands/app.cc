@@ -6,8 +6,8 @@
 
 #include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
-#include "cli/admin/machine_commands.h"
 #include "cli/admin/identity_commands.h"
+#include "cli/admin/machine_commands.h"
 #include "cli/admin/people_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"

@@ -138,7 +138,8 @@ TEST_F(SqliteImageRecordsTest, PagesOfNamesLeaveOutDigests) {
     ASSERT_OK(records_.PutImage(Image(name, "2")));
   const auto names = [&](std::string_view behind, int limit) {
     std::vector<std::string> found;
-    const std::vector<ImageRecord> images = records_.ListNamedImages(core::Scope::OfFarm(), behind, limit).value();
+    const std::vector<ImageRecord> images =
+        records_.ListNamedImages(core::Scope::OfFarm(), behind, limit).value();
     for (const ImageRecord& image : images) found.push_back(image.name);
     return found;
   };
