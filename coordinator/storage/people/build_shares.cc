@@ -11,6 +11,7 @@ constexpr Sql kShare{"share a build",
 constexpr Sql kUnshare{"share a build no longer", "DELETE FROM shared_builds WHERE build = ?1"};
 
 absl::StatusOr<bool> IsShared(Connection& connection, int64_t build) {
+  RecursiveMutexLock lock(connection.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection.Use(kFindShare));
   query->Bind(build);
   return query->Step();
