@@ -87,7 +87,7 @@ class WallsTest(HttpCase):
         self.assertIn("all projects may read it", self.as_("shop", "show", number).stdout)
         self.assertEqual(self.json_as("shop", "show", number)["id"], build["id"])
         self.assertNotIn(build["id"], [each["id"] for each in self.json_as("shop", "ls")])
-        for command in (["retry"], ["verify"], ["pin"], ["share"]):
+        for command in (["verify"], ["pin"], ["share"]):
             refused = self.as_("shop", *command, number)
             self.assertNotEqual(refused.returncode, 0, command)
         self.assertEqual(self.get("shop", f"/api/v1/builds/{number}")[0], 200)
