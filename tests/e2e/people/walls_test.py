@@ -100,11 +100,11 @@ class WallsTest(HttpCase):
             FROM tiny
             RUN echo {self.mark} > /secret
             """)
-        self.build_as("bank", "-t", f"team/{self.mark}:1")
-        image = self.json_as("bank", "image", "inspect", f"team/{self.mark}:1")
+        self.build_as("bank", "-t", f"team/strongroom:1")
+        image = self.json_as("bank", "image", "inspect", f"team/strongroom:1")
         for who in ("shop", "everybody"):
-            self.assertNotIn(self.mark, self.as_(who, "image", "ls").stdout)
-            for name in (f"team/{self.mark}:1", image["digest"]):
+            self.assertNotIn("strongroom", self.as_(who, "image", "ls").stdout)
+            for name in (f"team/strongroom:1", image["digest"]):
                 for command in (["image", "inspect", name], ["image", "rm", name], ["image", "save", name, "-o", f"type=oci,dest={self.context}/x.tar"]):
                     hidden = self.as_(who, *command)
                     self.assertNotEqual(hidden.returncode, 0, command)
@@ -112,7 +112,7 @@ class WallsTest(HttpCase):
             # What everybody has is there, for building upon.
             self.assertIn("tiny", self.as_(who, "image", "ls").stdout)
         self.dockerfile(f"""
-            FROM team/{self.mark}:1
+            FROM team/strongroom:1
             RUN cat /secret
             """)
         upon = self.as_("shop", "build", "--progress", "plain", self.context)
