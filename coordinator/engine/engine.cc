@@ -36,6 +36,11 @@ absl::Status CheckTags(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
+// A rebuild leaves the names where they are.
+bool GivesNames(const v1::BuildSubmission& build) {
+  return !build.has_rebuild() && !build.options().tags().empty();
+}
+
 // A client's, by its author.
 absl::Status CheckPriorityOf(const v1::BuildSubmission& submission, int32_t most) {
   const int32_t priority = submission.options().priority();
@@ -347,12 +352,11 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
           // Those of a matrix are of one project, and may run in the same places.
           RETURN_IF_ERROR(
               admitted_.Check(core::ProjectOf(builds.front()), NamedRealm(builds.front()), builds.size()));
+          if (std::any_of(builds.begin(), builds.end(), GivesNames))
+            RETURN_IF_ERROR(images_.CheckRoom(core::ProjectOf(builds.front())));
         }
         for (const v1::BuildSubmission& build : builds) {
-          // A rebuild leaves the names where they are, and one that makes wheels has none.
-          if (build.has_rebuild() || build.has_wheels()) continue;
-          if (submitter == Submitter::kClient && !build.options().tags().empty())
-            RETURN_IF_ERROR(images_.CheckRoom(core::ProjectOf(build)));
+          if (!GivesNames(build)) continue;
           const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
           RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(build)));
         }

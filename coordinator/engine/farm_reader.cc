@@ -142,6 +142,18 @@ absl::StatusOr<std::vector<LocatedStep>> FarmReader::Steps(int64_t build) {
   return located;
 }
 
+absl::Status FarmReader::CheckExecution(const core::Scope& scope, int64_t execution) {
+  const absl::Status seen = walls_.CheckExecution(scope, execution);
+  if (!absl::IsNotFound(seen)) return seen;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> builds, walls_.SharedSince(execution));
+  for (const int64_t build : builds) {
+    ASSIGN_OR_RETURN(const std::vector<LocatedStep> steps, Steps(build));
+    const auto is_it = [&](const LocatedStep& step) { return step.execution == execution; };
+    if (std::any_of(steps.begin(), steps.end(), is_it)) return absl::OkStatus();
+  }
+  return seen;
+}
+
 absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) {
   ASSIGN_OR_RETURN(const std::vector<LocatedStep> steps, Steps(build));
   std::vector<LocatedPackage> located;

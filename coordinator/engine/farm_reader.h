@@ -110,6 +110,9 @@ class FarmReader {
   absl::StatusOr<PackageComparison> ComparePackages(int64_t build);
   // Who may know of which builds and executions. Everything else here tells all.
   storage::BuildWalls& walls() { return walls_; }
+  // NOT_FOUND unless the caller reads a build that executed it, or reused it. Reads the views of shared
+  // builds where it is of another project.
+  absl::Status CheckExecution(const core::Scope& scope, int64_t execution);
   // Over all builds.
   storage::PackageQueries& package_queries() { return package_queries_; }
   // The wall and trends.

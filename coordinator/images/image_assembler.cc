@@ -222,7 +222,8 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
     record.project = author.project;
     ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name, record.project));
     record.owner = OwnerAfter(author, known);
-    record.shared = known && known->shared;
+    // Only an operator gives everybody something else under a name that everybody has.
+    record.shared = author.operates && known && known->shared;
     // The name has this image already: it keeps its origin and time, and a rebuild without changes waits for
     // no disk.
     if (known.has_value() && known->root == record.root && !known->stand_in) continue;

@@ -140,8 +140,9 @@ absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Dige
   record.stand_in = stand_in;
   record.origin = "import";
   record.owner = OwnerAfter(author, known);
-  // An operator imports for all; what is a project's stays so.
-  record.shared = known ? known->shared : author.operates;
+  // An operator imports for all; what is a project's stays so, and what somebody else imports is its
+  // project's.
+  record.shared = author.operates && (!known || known->shared);
   auto imported = Register(std::move(record), root, true);
   if (!imported.ok()) return Annotate(imported.status(), fmt::format("importing {}", name));
   return imported;
@@ -164,14 +165,18 @@ absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const regist
   ASSIGN_OR_RETURN(std::optional<ImageRecord> known, FindForPull(name, author));
   // What a client's credentials gave takes no place that everybody sees, but in the project that has it.
   if (known && known->project != author.project && !credentials.empty()) known.reset();
+  // What everybody has and what `default` alone has are names of one project: one that it has taken means
+  // what the registry has in the caller's project only.
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> common, records_.FindImage(name));
+  const bool for_all = credentials.empty() && !common;
   ImageRecord record;
   record.name = name;
   record.origin = std::string(kRegistryOrigin);
   record.owner = known ? known->owner : "";
   if (!known && is_own_ && is_own_(fmt::format("{}/{}", reference.registry, reference.repository)))
     record.owner.reset();
-  record.project = known ? known->project : credentials.empty() ? core::kDefaultProject : author.project;
-  record.shared = known ? known->shared : credentials.empty();
+  record.project = known ? known->project : for_all ? core::kDefaultProject : author.project;
+  record.shared = known ? known->shared : for_all;
   return Register(std::move(record), root, false);
 }
 
@@ -242,14 +247,12 @@ absl::StatusOr<registry::AttachedStatements> ImageStore::ReadStatements(
   return source_.ReadStatements(reference, query, credentials);
 }
 
-absl::StatusOr<std::vector<ImageRecord>> ImageStore::Chosen(const std::vector<ImageRecord>& images,
-                                                            const std::string& name,
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::Chosen(const std::string& name,
                                                             const core::Scope& scope) {
   std::vector<ImageRecord> chosen;
   if (name.starts_with(kSha256)) {
-    for (const ImageRecord& image : images) {
-      if (Sees(scope, image) && image.root.Oci() == name) chosen.push_back(image);
-    }
+    ASSIGN_OR_RETURN(chosen, records_.FindImagesByRoot(name));
+    std::erase_if(chosen, [&](const ImageRecord& image) { return !Sees(scope, image); });
   } else {
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
     ASSIGN_OR_RETURN(std::optional<ImageRecord> found, FindVisible(records_, scope, reference.ToString()));
@@ -267,10 +270,9 @@ absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
     RETURN_IF_ERROR(AwaitName(reference, scope, {}));
   }
-  ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
   std::vector<ImageRecord> removed;
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(std::vector<ImageRecord> chosen, Chosen(images, name, scope));
+    ASSIGN_OR_RETURN(std::vector<ImageRecord> chosen, Chosen(name, scope));
     for (ImageRecord& image : chosen) {
       const auto same = [&](const ImageRecord& other) {
         return other.name == image.name && other.project == image.project;

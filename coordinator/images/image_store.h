@@ -57,9 +57,10 @@ class ImageStore {
   absl::Status CheckMayName(absl::Span<const std::string> names, const core::Author& author);
 
   // Fetches from the registry, also when the store has the name (which then points to what was fetched). What
-  // was fetched with the client's credentials is its project's, else it is everybody's. Layers are checked
-  // against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or a platform that it
-  // lacks; CANCELLED when told to stop (options.stop; as Pin). PERMISSION_DENIED: the name is another's.
+  // was fetched with the client's credentials is its project's, else it is everybody's; but where `default`
+  // has an image of that name for itself, it is the project's of whoever asked. Layers are checked against
+  // their diffIDs when a build first uses them. NOT_FOUND for an unknown image or a platform that it lacks;
+  // CANCELLED when told to stop (options.stop; as Pin). PERMISSION_DENIED: the name is another's.
   absl::StatusOr<ImageRecord> Pull(std::string_view reference, const registry::PullOptions& options,
                                    const ClientCredentials& credentials = {},
                                    const core::Author& author = {});
@@ -134,9 +135,8 @@ class ImageStore {
   // With `pin` every platform's layers are unpacked and checked at once.
   // `record` has name, project, owner, origin and the like; what the blobs say is filled in.
   absl::StatusOr<ImageRecord> Register(ImageRecord record, const Digest& root, bool pin);
-  // Which of the farm's images a removal by `name` means, among all of them.
-  absl::StatusOr<std::vector<ImageRecord>> Chosen(const std::vector<ImageRecord>& images,
-                                                  const std::string& name, const core::Scope& scope);
+  // What a removal by `name` means.
+  absl::StatusOr<std::vector<ImageRecord>> Chosen(const std::string& name, const core::Scope& scope);
   // What has the name; PERMISSION_DENIED: the author may not have a registry's image take its place.
   absl::StatusOr<std::optional<ImageRecord>> FindForPull(const std::string& name, const core::Author& author);
   // The pinned image of the manifest at or below `root`, from the record or made and recorded now.

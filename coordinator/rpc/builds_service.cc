@@ -114,7 +114,7 @@ absl::StatusOr<int64_t> BuildsService::AdmitReader(const grpc::ServerContextBase
 
 absl::Status BuildsService::AdmitConsole(const grpc::ServerContextBase& context, int64_t execution) {
   ASSIGN_OR_RETURN(const Roles roles, authenticator_.Admit(context, v1::ACCESS_READ));
-  return engine_.reader().walls().CheckExecution(ScopeOf(roles), execution);
+  return engine_.reader().CheckExecution(ScopeOf(roles), execution);
 }
 
 grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "coordinator/storage/people/project_sql.h"
 
 namespace crossmill::storage {
 namespace {
@@ -41,30 +42,24 @@ constexpr Sql kFindImagesByName{
     " FROM images WHERE name = ?1 OR (name >= 'project ' AND name < 'project!' AND "
     "substr(name, -length(?2)) = ?2) ORDER BY name"};
 constexpr Sql kListImages{"list images", "SELECT " IMAGE_COLUMNS " FROM images ORDER BY name"};
-// Behind ?1 and before ?2, without the names in ?3 to ?4, those of digests.
-#define NAMED_IMAGES \
-  "SELECT " IMAGE_COLUMNS " FROM images WHERE name > ?1 AND name < ?2 AND NOT (name >= ?3 AND name < ?4) "
-constexpr Sql kListNamedImages{"list named images of a project", NAMED_IMAGES "ORDER BY name LIMIT ?5"};
-// '!' is what follows ' '. A project's names of digests are looked for in the text.
-constexpr Sql kListAllNamedImages{
-    "list named images", NAMED_IMAGES
-    "AND NOT (name >= 'project ' AND name < 'project!' AND instr(name, ', sha256:') > 0) "
-    "ORDER BY name LIMIT ?5"};
-constexpr Sql kListDefaultImages{"list named images of the project that every farm has", NAMED_IMAGES
-                                 "AND NOT (name >= 'project ' AND name < 'project!') ORDER BY name LIMIT ?5"};
-constexpr Sql kListSharedImages{
-    "list named images that everybody may see",
-    NAMED_IMAGES "AND NOT (name >= 'project ' AND name < 'project!') AND shared = 1 ORDER BY name LIMIT ?5"};
-constexpr Sql kImageBytes{
-    "add up the images of a project",
-    "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images "
-    "WHERE name > ?1 AND name < ?2 AND NOT (name >= ?3 AND name < ?4) AND shared = 0 GROUP BY "
-    "root_hash)"};
-constexpr Sql kDefaultImageBytes{
-    "add up the images of the project that every farm has",
-    "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images WHERE "
-    "NOT (name >= 'project ' AND name < 'project!') AND NOT (name >= 'sha256:' AND name < 'sha256;') AND "
-    "shared = 0 GROUP BY root_hash)"};
+// Of more than its digest, in whatever project: '!' is what follows ' ', ';' what follows ':'.
+#define OF_OTHER_PROJECT "(name >= 'project ' AND name < 'project!')"
+#define IS_NAMED                                                            \
+  "NOT (name >= 'sha256:' AND name < 'sha256;') AND NOT (" OF_OTHER_PROJECT \
+  " AND instr(name, ', sha256:') > 0)"
+// Behind ?1 and before ?2.
+constexpr Sql kListNamedImages{"list named images", "SELECT " IMAGE_COLUMNS
+                                                    " FROM images WHERE name > ?1 AND name < ?2 AND " IS_NAMED
+                                                    " ORDER BY name LIMIT ?3"};
+// Behind ?1. ?2: only what everybody may see.
+constexpr Sql kListDefaultImages{"list named images of the project that every farm has",
+                                 "SELECT " IMAGE_COLUMNS
+                                 " FROM images WHERE name > ?1 AND NOT " OF_OTHER_PROJECT " AND " IS_NAMED
+                                 " AND (shared = 1 OR ?2 = 0) ORDER BY name LIMIT ?3"};
+constexpr Sql kImageBytes{"add up the images of a project",
+                          "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images "
+                          "WHERE " KEY_SEEN("name", "?1") " AND " IS_NAMED
+                                                          " AND shared = 0 GROUP BY root_hash)"};
 constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
@@ -83,8 +78,6 @@ constexpr Sql kFindCompressedLayer{"look up a compressed layer",
                                    "SELECT blob_hash, blob_size FROM compressed_layers "
                                    "WHERE tar_hash = ?1 AND compressor = ?2"};
 
-// Names of digests: ';' is what follows ':'.
-constexpr std::string_view kDigests = "sha256:", kDigestsEnd = "sha256;";
 // Behind every name.
 constexpr std::string_view kBehindAll = "\xff";
 
@@ -191,23 +184,21 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(con
                                                                              std::string_view behind,
                                                                              int limit) {
   limit = std::max(limit, 0);
-  if (scope.is_farm()) return Select(kListAllNamedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
-  if (scope.project() == core::kDefaultProject)
-    return Select(kListDefaultImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
+  if (scope.is_farm()) return Select(kListNamedImages, behind, kBehindAll, limit);
+  const bool is_default = scope.project() == core::kDefaultProject;
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> common, Select(kListDefaultImages, behind, !is_default, limit));
+  if (is_default) return common;
   const auto key = [&](std::string_view name) { return core::InProject(scope.project(), name); };
-  ASSIGN_OR_RETURN(std::vector<ImageRecord> own, Select(kListNamedImages, key(behind), key(kBehindAll),
-                                                        key(kDigests), key(kDigestsEnd), limit));
-  ASSIGN_OR_RETURN(std::vector<ImageRecord> shared,
-                   Select(kListSharedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit));
-  return Merged(std::move(own), std::move(shared), static_cast<size_t>(limit));
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> own,
+                   Select(kListNamedImages, key(behind), key(kBehindAll), limit));
+  return Merged(std::move(own), std::move(common), static_cast<size_t>(limit));
 }
 
 absl::StatusOr<int64_t> SqliteImageRecords::ImageBytes(std::string_view project) {
   RecursiveMutexLock lock(connection_.mutex());
-  const bool is_default = project.empty() || project == core::kDefaultProject;
-  const auto key = [&](std::string_view name) { return core::InProject(project, name); };
-  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(is_default ? kDefaultImageBytes : kImageBytes));
-  if (!is_default) query->Bind(key(""), key(kBehindAll), key(kDigests), key(kDigestsEnd));
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kImageBytes));
+  // Empty would be all.
+  query->Bind(project.empty() ? core::kDefaultProject : project);
   ASSIGN_OR_RETURN(const bool row, query->Step());
   return row ? query->Int64(0) : 0;
 }

@@ -458,6 +458,37 @@ TEST_F(WallsTest, ASharedBuildIsReadAndNotChanged) {
   }
 }
 
+// What a shared build shows of a step that it reused is of a build that is not shared.
+TEST_F(WallsTest, TheConsolesOfASharedBuildAreReadAlsoOfStepsThatItReused) {
+  const auto worker = NewWorker("one");
+  const v1::BuildView first = WaitForEnd(SubmitAs("bank-ci", Marked()));
+  const v1::BuildView second = WaitForEnd(SubmitAs("bank-ci", Marked()));
+  ASSERT_EQ(second.stages(0).steps(0).status(), v1::STEP_STATUS_CACHED);
+  const int64_t execution = second.stages(0).steps(0).execution();
+  ASSERT_EQ(execution, first.stages(0).steps(0).execution());
+  const auto read = [&] {
+    grpc::ClientContext context;
+    v1::ListLogLinesRequest request;
+    request.set_execution(execution);
+    v1::ListLogLinesResponse response;
+    return rpc::FromGrpc(
+        v1::Builds::NewStub(TcpChannel("shop-ci"))->ListLogLines(&context, request, &response));
+  };
+  EXPECT_TRUE(absl::IsNotFound(read()));
+  grpc::ClientContext context;
+  v1::ShareBuildRequest share;
+  share.set_build_id(second.id());
+  v1::ShareBuildResponse shared;
+  ASSERT_OK(rpc::FromGrpc(v1::Builds::NewStub(TcpChannel("bank-ci"))->ShareBuild(&context, share, &shared)));
+  EXPECT_OK(read());
+  const auto [status, answer] = CallRaw(TcpChannel("shop-ci"), "/crossmill.v1.Builds/GetBuild", [&] {
+    v1::GetBuildRequest request;
+    request.set_build_id(first.id());
+    return request.SerializeAsString();
+  }());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << "only the second is shared";
+}
+
 TEST_F(WallsTest, AnOperatorsRetryStaysInItsProject) {
   const auto worker = NewWorker("one");
   const int64_t build = SubmitAs("bank-ci", Marked());

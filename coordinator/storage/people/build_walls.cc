@@ -12,6 +12,10 @@ constexpr Sql kLatestSeen{"find the latest build of a project",
                           "SELECT p.build FROM build_projects p CROSS JOIN builds b ON b.id = p.build AND "
                           "b.ahead_of = 0 WHERE p.project = ?1 ORDER BY p.build DESC LIMIT 1"};
 constexpr Sql kIsShared{"look up whether a build is shared", "SELECT 1 FROM shared_builds WHERE build = ?1"};
+constexpr Sql kSharedSince{
+    "list shared builds that may have reused an execution",
+    "SELECT s.build FROM executions e JOIN shared_builds s ON s.build >= e.build WHERE "
+    "e.id = ?1 AND " PROJECT_OF_BUILD("s") " = " PROJECT_OF_BUILD("e") " ORDER BY s.build"};
 constexpr Sql kSeesExecution{"look up whose an execution is",
                              "SELECT 1 FROM executions WHERE id = ?1 AND (" BUILD_SEEN(
                                  "executions", "?2") " OR EXISTS (SELECT 1 FROM shared_builds s WHERE s.build = "
@@ -40,6 +44,18 @@ absl::StatusOr<bool> BuildWalls::IsShared(int64_t build) {
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kIsShared));
   query->Bind(build);
   return query->Step();
+}
+
+absl::StatusOr<std::vector<int64_t>> BuildWalls::SharedSince(int64_t execution) {
+  std::vector<int64_t> builds;
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kSharedSince));
+  query->Bind(execution);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return builds;
+    builds.push_back(query->Int64(0));
+  }
 }
 
 absl::StatusOr<int64_t> BuildWalls::FindReadable(const core::Scope& scope, int64_t build) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,6 +23,8 @@ class BuildWalls {
   // The same of one that is only read: also one of another project that shares it.
   absl::StatusOr<int64_t> FindReadable(const core::Scope& scope, int64_t build);
   absl::StatusOr<bool> IsShared(int64_t build);
+  // Shared builds of the execution's project that may have reused it, the oldest first.
+  absl::StatusOr<std::vector<int64_t>> SharedSince(int64_t execution);
   // NOT_FOUND unless the execution is of a build that the caller reads.
   absl::Status CheckExecution(const core::Scope& scope, int64_t execution);
 

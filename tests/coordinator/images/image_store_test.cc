@@ -446,6 +446,27 @@ TEST_F(ImageStoreTest, WhatOperatorsAndRegistriesGaveIsEverybodys) {
   EXPECT_TRUE(absl::IsNotFound(images_.Get("r.example/secret:1", scope(shop)).status()));
 }
 
+// `default` has names of its own, as others have, although what everybody has is called so in it.
+TEST_F(ImageStoreTest, WhatAnotherProjectBuildsUponTakesNoNameOfDefault) {
+  const core::Author ann{"ann", false}, shop{"ci", false, "shop"};
+  const Digest hers = oci::PutImage(*blobs_, "amd64");
+  ASSERT_OK(images_.Import("team/app:1", hers, false, ann));
+  source_.tags["docker.io/team/app:1"] = oci::PutImage(*source_.blobs, "amd64", 100);
+  const Digest published = source_.tags["docker.io/team/app:1"];
+  ASSERT_OK(images_.Pin("team/app:1", LinuxPlatform("amd64"), false, {}, "shop"));
+  EXPECT_EQ(images_.Get("team/app:1", core::ScopeOf(ann))->root, hers);
+  EXPECT_EQ(images_.Get("team/app:1", core::ScopeOf(ann))->origin, "import");
+  EXPECT_EQ(images_.Get("team/app:1", core::ScopeOf(shop))->root, published);
+  // Nor does one of its own become everybody's because a registry had given the name before.
+  ImageStore with_own(*blobs_, records_, source_, clock_, [](const std::string&) { return true; });
+  source_.tags["r.example/team/base:1"] = published;
+  ASSERT_OK(with_own.Pull("r.example/team/base:1", {}));
+  ASSERT_OK(with_own.Get("r.example/team/base:1", core::ScopeOf(shop)));
+  ASSERT_OK(with_own.Import("r.example/team/base:1", hers, false, ann));
+  EXPECT_TRUE(absl::IsNotFound(with_own.Get("r.example/team/base:1", core::ScopeOf(shop)).status()));
+  EXPECT_EQ(with_own.Get("r.example/team/base:1", core::ScopeOf(ann))->root, hers);
+}
+
 // A project that keeps as much as it may gets no image more until some are removed; others are not held up.
 TEST_F(ImageStoreTest, AProjectKeepsSoManyBytesOfImages) {
   const core::Author bank{"ci", false, "bank"}, shop{"ci", false, "shop"};
