@@ -69,16 +69,18 @@ absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageReq
   for (auto& one : OwnCredentials(session, request.reference(), progress))
     *request.add_credentials() = std::move(one);
   Transfers transfers(progress, "pulling " + request.reference());
-  grpc::ClientContext context;
-  const auto reader = farm->images->PullImage(&context, request);
-  v1::PullProgress news;
   v1::ImageView image;
-  while (reader->Read(&news)) {
-    if (news.has_image()) image = news.image();
-    if (!news.digest().empty()) transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), "");
-  }
-  const grpc::Status status = reader->Finish();
-  if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
+  // What was pulled by the time the connection went is in the store, and is not fetched twice.
+  RETURN_IF_ERROR(session.CallStream([&] {
+    grpc::ClientContext context;
+    const auto reader = farm->images->PullImage(&context, request);
+    v1::PullProgress news;
+    while (reader->Read(&news)) {
+      if (news.has_image()) image = news.image();
+      if (!news.digest().empty()) transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), "");
+    }
+    return rpc::FromGrpc(reader->Finish());
+  }));
   return image;
 }
 
@@ -89,20 +91,22 @@ absl::StatusOr<PushedImage> PushImage(Session& session, const v1::PushImageReque
   const std::string target = request.reference().empty() ? request.name() : request.reference();
   for (auto& one : OwnCredentials(session, target, progress)) *request.add_credentials() = std::move(one);
   Transfers transfers(progress, "pushing " + target);
-  grpc::ClientContext context;
-  const auto reader = farm->images->PushImage(&context, request);
-  v1::PushProgress news;
   PushedImage pushed;
-  while (reader->Read(&news)) {
-    if (!news.pushed_digest().empty()) {
-      pushed.digest = news.pushed_digest();
-      pushed.attestations.assign(news.attestation_digests().begin(), news.attestation_digests().end());
+  // Begun anew it finds the blobs that it sent, and gives the same names to the same digests.
+  RETURN_IF_ERROR(session.CallStream([&] {
+    grpc::ClientContext context;
+    const auto reader = farm->images->PushImage(&context, request);
+    v1::PushProgress news;
+    while (reader->Read(&news)) {
+      if (!news.pushed_digest().empty()) {
+        pushed.digest = news.pushed_digest();
+        pushed.attestations.assign(news.attestation_digests().begin(), news.attestation_digests().end());
+      }
+      if (news.digest().empty()) continue;
+      transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), news.existed() ? " was there" : "");
     }
-    if (news.digest().empty()) continue;
-    transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), news.existed() ? " was there" : "");
-  }
-  const grpc::Status status = reader->Finish();
-  if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
+    return rpc::FromGrpc(reader->Finish());
+  }));
   progress.Note(fmt::format("pushed {} {}", target, pushed.digest));
   return pushed;
 }

@@ -2,6 +2,9 @@
 """A client whose connection the coordinator ends for want of room comes again: calls, a watch, an upload. It comes through
 a door of the test's, which has a stranger of the same address connect while it is unknown: then the coordinator, which
 takes one unknown connection of an address, has nobody else to evict."""
+import contextlib
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -131,6 +134,64 @@ class Door:
                 pass
 
 
+class SlowRegistry(http.server.BaseHTTPRequestHandler):
+    """Takes what is pushed and gives it back. The first upload, and the first manifest asked for, wait to be let go."""
+    protocol_version = "HTTP/1.1"
+
+    def wait_once(self, what):
+        if what not in self.server.waited:
+            self.server.waited.add(what)
+            self.server.reached.set()
+            self.server.released.wait(60)
+
+    def reply(self, status, body=b"", **fields):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **fields}.items():
+            self.send_header(name.replace("_", "-"), value)
+        # Whoever asked may have been cut off meanwhile.
+        with contextlib.suppress(OSError):
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        if "/manifests/" in self.path and self.command == "GET":
+            self.wait_once("pull")
+        if self.path == "/v2/":
+            return self.reply(200)
+        if name not in self.server.kept:
+            return self.reply(404)
+        data, kind = self.server.kept[name]
+        return self.reply(200, data, Content_Type=kind, Docker_Content_Digest=f"sha256:{hashlib.sha256(data).hexdigest()}")
+
+    def do_POST(self):
+        self.body()
+        self.wait_once("push")
+        self.reply(202, Location="/v2/app/blobs/uploads/1")
+
+    def do_PUT(self):
+        data = self.body()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        kind = self.headers.get("Content-Type") or "application/octet-stream"
+        self.server.kept[digest] = data, kind
+        if "/manifests/" in self.path:
+            self.server.kept[self.path.rpartition("/")[2]] = data, kind
+        self.server.puts.append(self.path)
+        self.reply(201, Docker_Content_Digest=digest)
+
+    do_PATCH = do_PUT
+
+    def log_message(self, *_):
+        pass
+
+
 class EvictionsTest(FarmTestCase):
     farm_options = {"workers": 1, "coordinator_options": ["--limit", "unknown-peer-connections=1"]}
 
@@ -205,6 +266,42 @@ class EvictionsTest(FarmTestCase):
         out, err = build.communicate(timeout=240)
         self.assertEqual(build.returncode, 0, err)
         self.assertIn("trying again", err)
+
+    def slow_registry(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowRegistry)
+        server.daemon_threads = True
+        server.kept, server.puts, server.waited = {}, [], set()
+        server.reached, server.released = threading.Event(), threading.Event()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.addCleanup(server.released.set)
+        return server
+
+    def cut_while(self, registry, *arguments):
+        registry.reached.clear()
+        registry.released.clear()
+        process = self.start(*arguments)
+        self.assertTrue(registry.reached.wait(60), "the registry is asked")
+        self.door.evict = 1
+        self.door.cut()
+        wait_for(lambda: self.door.evicted == 1, "one eviction", 60)
+        registry.released.set()
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("trying again", err)
+        self.door.evicted = 0
+        return out
+
+    def test_a_push_and_a_pull_are_made_again(self):
+        registry = self.slow_registry()
+        name = f"localhost:{registry.server_port}/app:1"
+        self.farm.import_base(name, tiny_archive())
+        pushed = json.loads(self.cut_while(registry, "image", "push", "--json", name))
+        top, _ = registry.kept["1"]
+        self.assertEqual(pushed["digest"], f"sha256:{hashlib.sha256(top).hexdigest()}")
+        pulled = json.loads(self.cut_while(registry, "image", "pull", "--json", name))
+        self.assertEqual(pulled["digest"], pushed["digest"])
 
     def test_who_is_sent_away_for_too_long_says_what_to_do(self):
         self.door.evict = 10_000
