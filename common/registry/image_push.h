@@ -32,9 +32,9 @@ struct PushOptions {
 };
 
 // Sends configs and layers, then manifests, then the index, each as it is in the store, and returns the
-// digest that the reference's tag names now, or that of the root when there is none. Errors as RegistryClient; FAILED_PRECONDITION if the index names
-// manifests that the store does not have (a pull for some platforms only), NOT_FOUND for a platform that it
-// lacks.
+// digest that the reference's tag names now, or that of the root when there is none. Errors as
+// RegistryClient; FAILED_PRECONDITION if the index names manifests that the store does not have (a pull for
+// some platforms only), NOT_FOUND for a platform that it lacks.
 absl::StatusOr<Digest> PushImage(RegistryClient& registry, const oci::Reference& reference, BlobStore& store,
                                  const Digest& root, const PushOptions& options = {});
 

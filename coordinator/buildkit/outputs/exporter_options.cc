@@ -84,15 +84,11 @@ class AttributeReader {
   }
 
  private:
-  // Settings of containerd's store and of records that there are no more; the farm has nothing that they could
-  // change.
+  // Settings of containerd's store and of records that there are no more; the farm has nothing that they
+  // could change.
   static bool IgnoredByAll(const std::string& key) {
-    static const std::set<std::string> kIgnored = {"unpack",
-                                                   "name-canonical",
-                                                   "prefer-nondist-layers",
-                                                   "prefer-image-digest",
-                                                   "buildinfo",
-                                                   "buildinfo-attrs",
+    static const std::set<std::string> kIgnored = {"unpack", "name-canonical", "prefer-nondist-layers",
+                                                   "prefer-image-digest", "buildinfo", "buildinfo-attrs",
                                                    "unsafe-internal-store-allow-incomplete",
                                                    // Layers never hold a time after their clamp time.
                                                    "rewrite-timestamp"};
@@ -243,8 +239,8 @@ class AttributeReader {
 
   absl::Status CheckDockerTypes() {
     if (said_artifact_ && options_.form.oci_artifact) {
-      return absl::InvalidArgumentError(fmt::format("{}: oci-artifact=true contradicts oci-mediatypes=false",
-                                                    ExporterName(options_.kind)));
+      return absl::InvalidArgumentError(
+          fmt::format("{}: oci-artifact=true contradicts oci-mediatypes=false", ExporterName(options_.kind)));
     }
     options_.form.oci_artifact = false;
     for (const v1::BuildArgument& each : options_.form.annotations) {
@@ -257,10 +253,13 @@ class AttributeReader {
   }
 
   absl::Status CheckSplit(size_t platforms) {
-    if (platforms < 2 || options_.split.value_or(true) || options_.kind == ExporterKind::kLocal)
-      return absl::OkStatus();
-    return NotServed(options_, fmt::format("platform-split=false with {} platforms", platforms),
-                     "leave it out, or take type=local");
+    if (platforms < 2 || options_.split.value_or(true)) return absl::OkStatus();
+    const std::string what = fmt::format("platform-split=false with {} platforms", platforms);
+    if (options_.kind == ExporterKind::kTar)
+      return NotServed(options_, what, "leave it out, or take type=local");
+    if (options_.remove_others)
+      return NotServed(options_, what + " and mode=delete", "leave one of them out");
+    return absl::OkStatus();
   }
 
   ExporterOptions options_;

@@ -45,8 +45,8 @@ struct BuiltImage {
   // An index also of a single platform (multi-platform=true).
   bool always_index = false;
   std::vector<BuiltPlatform> platforms;
-  // As attest:provenance and attest:sbom asked ("mode=min,inline-only=true"); by "provenance", "sbom". Those that
-  // are switched off are not here.
+  // As attest:provenance and attest:sbom asked ("mode=min,inline-only=true"); by "provenance", "sbom". Those
+  // that are switched off are not here.
   std::map<std::string, std::string> attestations;
   // The build's epoch, Unix seconds.
   int64_t epoch = 0;
