@@ -25,6 +25,7 @@ absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStor
   farm->service_ = std::make_unique<PeopleService>(*farm->people_, *farm->identities_, farm->heads_,
                                                    data_folder + "/audit.log", clock, authenticator);
   authenticator.AskAlso(AskPeople(*farm->people_));
+  authenticator.AskNames(AskPeopleByName(*farm->people_));
   MachineOptions machines;
   machines.certificate_life = certificate_life;
   ASSIGN_OR_RETURN(machines.authority, LoadAuthority(data_folder));

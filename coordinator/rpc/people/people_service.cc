@@ -40,6 +40,10 @@ Authenticator::Ask AskPeople(People& people) {
   };
 }
 
+Authenticator::AskName AskPeopleByName(People& people) {
+  return [&people](std::string_view name) { return people.HashesOfName(name); };
+}
+
 grpc::Status PeopleService::CreateProject(grpc::ServerContext* context,
                                           const v1::CreateProjectRequest* request,
                                           v1::CreateProjectResponse* response) {

@@ -19,6 +19,8 @@ inline constexpr char kAuditLog[] = "audit.log";
 
 // What the authenticator is asked of a token of the record. `people` outlives it.
 Authenticator::Ask AskPeople(People& people);
+// Of tokens by name, but for those that identity rules gave: their holders have no other claim to the name.
+Authenticator::AskName AskPeopleByName(People& people);
 
 // Thread safe.
 class PeopleService final : public v1::People::Service {
