@@ -1,5 +1,5 @@
-// What every RUN step of a build gets, as docker build's flags say it: the command line and BuildKit's clients mean the
-// same by them. Pure.
+// What every RUN step of a build gets, as docker build's flags say it: the command line and BuildKit's
+// clients mean the same by them. Pure.
 #pragma once
 
 #include <string>

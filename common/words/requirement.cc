@@ -27,9 +27,8 @@ std::string UnmetBy(const v1::BuildView& build, const Requirement& requirement) 
   if (!requirement.reproducible) return "";
   const v1::Verdict verdict = OverallVerdict(build);
   const bool few_hosts =
-      std::any_of(build.cells().begin(), build.cells().end(), [&](const v1::CellView& cell) {
-        return RestsOnFewerHosts(cell, requirement.min_hosts);
-      });
+      std::any_of(build.cells().begin(), build.cells().end(),
+                  [&](const v1::CellView& cell) { return RestsOnFewerHosts(cell, requirement.min_hosts); });
   const bool about_hosts = verdict == v1::VERDICT_REPRODUCIBLE || verdict == v1::VERDICT_INCONCLUSIVE;
   if (verdict == v1::VERDICT_REPRODUCIBLE && !few_hosts) return "";
   return UnmetText(verdict, about_hosts && few_hosts, requirement);

@@ -1,5 +1,5 @@
-// What a build's verdict has to be (--require reproducible, --min-hosts), for whoever waits for it: the command line and
-// BuildKit's clients. Pure.
+// What a build's verdict has to be (--require reproducible, --min-hosts), for whoever waits for it: the
+// command line and BuildKit's clients. Pure.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@
 
 namespace crossmill::coordinator::buildkit {
 
-// Thread safe. Shared by all that talk to the client; calls on a session that has ended fail with UNAVAILABLE.
+// Thread safe. Shared by all that talk to the client; calls on a session that has ended fail with
+// UNAVAILABLE.
 class ClientSession {
  public:
   struct Introduction {

@@ -187,15 +187,15 @@ absl::Status AddFarmArgument(std::string_view name, const std::string& value, v1
     if (row.argument.name != name) continue;
     const absl::Status set = row.set(value, {*options, *requirement});
     if (set.ok()) return set;
-    return absl::InvalidArgumentError(fmt::format("build argument {}={}: {}", name, Printable(value.substr(0, 100)),
-                                                  Sv(set.message())));
+    return absl::InvalidArgumentError(
+        fmt::format("build argument {}={}: {}", name, Printable(value.substr(0, 100)), Sv(set.message())));
   }
   std::string known;
   for (const Row& row : kRows) known += (known.empty() ? "" : ", ") + std::string(row.argument.name);
-  return absl::InvalidArgumentError(
-      fmt::format("build argument {}: names that begin with CROSSMILL_ are the farm's own options, and this is none of "
-                  "them: {}",
-                  Printable(name.substr(0, 100)), known));
+  return absl::InvalidArgumentError(fmt::format(
+      "build argument {}: names that begin with CROSSMILL_ are the farm's own options, and this is none of "
+      "them: {}",
+      Printable(name.substr(0, 100)), known));
 }
 
 absl::Status FinishFarmArguments(v1::BuildOptions* options, const Requirement& requirement) {
@@ -209,10 +209,13 @@ absl::Status FinishFarmArguments(v1::BuildOptions* options, const Requirement& r
                     std::max(2u, hosts), std::max(2u, hosts)));
   }
   if (options->has_vary() && options->verify() < 2)
-    return absl::InvalidArgumentError("CROSSMILL_VARY says how compared executions differ: it needs CROSSMILL_VERIFY=2");
-  if ((options->offline() || options->has_exclude_newer()) && options->network() != v1::NETWORK_MODE_RECORDED) {
     return absl::InvalidArgumentError(
-        "CROSSMILL_OFFLINE and CROSSMILL_EXCLUDE_NEWER are for steps on the recorded network: leave out --network");
+        "CROSSMILL_VARY says how compared executions differ: it needs CROSSMILL_VERIFY=2");
+  if ((options->offline() || options->has_exclude_newer()) &&
+      options->network() != v1::NETWORK_MODE_RECORDED) {
+    return absl::InvalidArgumentError(
+        "CROSSMILL_OFFLINE and CROSSMILL_EXCLUDE_NEWER are for steps on the recorded network: leave out "
+        "--network");
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,5 @@
-// What only this farm knows, said by clients that know nothing of it: build arguments whose names begin with CROSSMILL_.
-// They are taken out before the recipe sees them. Pure.
+// What only this farm knows, said by clients that know nothing of it: build arguments whose names begin with
+// CROSSMILL_. They are taken out before the recipe sees them. Pure.
 #pragma once
 
 #include <string>

@@ -177,9 +177,9 @@ void BuildVertices::OnStep(const v1::BuildEvent::StepChanged& changed, int64_t t
   Shown& shown = found->second;
   if (HasEnded(shown.status) || step.status() == shown.status) return;
   // The base is there as soon as something goes on from it.
-  if (const auto base = steps_.find({changed.stage(), 0});
-      base != steps_.end() && !base->second.vertex.has_completed() &&
-      step.status() != v1::STEP_STATUS_WAITING) {
+  if (const auto base = steps_.find({changed.stage(), 0}); base != steps_.end() &&
+                                                           !base->second.vertex.has_completed() &&
+                                                           step.status() != v1::STEP_STATUS_WAITING) {
     SetNanos(time, base->second.vertex.mutable_started());
     SetNanos(time, base->second.vertex.mutable_completed());
     base->second.vertex.set_cached(step.status() == v1::STEP_STATUS_CACHED);

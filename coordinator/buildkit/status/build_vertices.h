@@ -1,4 +1,5 @@
-// A build of the farm as vertices: its events and consoles, under the names that people know from Docker's builder.
+// A build of the farm as vertices: its events and consoles, under the names that people know from Docker's
+// builder.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 
 namespace crossmill::coordinator::buildkit {
 
-// "[builder 2/5] RUN make": one for the stage's base, one for each step that has something to do, by Step.number (0: the
-// base). `several`: platforms, so that each name begins with its own. Pure.
+// "[builder 2/5] RUN make": one for the stage's base, one for each step that has something to do, by
+// Step.number (0: the base). `several`: platforms, so that each name begins with its own. Pure.
 std::map<uint32_t, std::string> VertexNames(const v1::StageView& stage, const std::string& base_name,
                                             bool only_stage, bool several);
 

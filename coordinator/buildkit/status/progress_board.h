@@ -12,8 +12,8 @@
 
 namespace crossmill::coordinator::buildkit {
 
-// One vertex: a line of the client's display. Thread safe. Ends by itself, as failed, when the last owner drops
-// it without an end.
+// One vertex: a line of the client's display. Thread safe. Ends by itself, as failed, when the last owner
+// drops it without an end.
 class ProgressVertex {
  public:
   virtual ~ProgressVertex() = default;

@@ -137,7 +137,8 @@ struct StatusBoard::Kept {
 
 class StatusBoard::Vertex final : public ProgressVertex {
  public:
-  Vertex(std::shared_ptr<Kept> kept, bk::Vertex vertex) : kept_(std::move(kept)), vertex_(std::move(vertex)) {}
+  Vertex(std::shared_ptr<Kept> kept, bk::Vertex vertex)
+      : kept_(std::move(kept)), vertex_(std::move(vertex)) {}
   ~Vertex() override { Complete(false, kDropped); }
 
   const std::string& digest() const override { return vertex_.digest(); }
@@ -229,7 +230,8 @@ bool StatusBoard::Next(size_t* place, bk::StatusResponse* response, std::stop_to
     kept.changed.NotifyAll();
   });
   MutexLock lock(kept.mutex);
-  while (*place >= kept.entries.size() && !kept.closed && !stop.stop_requested()) kept.changed.Wait(kept.mutex);
+  while (*place >= kept.entries.size() && !kept.closed && !stop.stop_requested())
+    kept.changed.Wait(kept.mutex);
   if (stop.stop_requested() || *place >= kept.entries.size()) return false;
   size_t size = 0;
   while (*place < kept.entries.size()) {

@@ -1,5 +1,5 @@
-// The progress of one build as Control.Status tells it: everything in the order in which it was said, for readers
-// that come when they like and read as slowly as they like.
+// The progress of one build as Control.Status tells it: everything in the order in which it was said, for
+// readers that come when they like and read as slowly as they like.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace crossmill::coordinator::buildkit {
 namespace bk = ::moby::buildkit::v1;
 
 struct BoardLimits {
-  // Of what is kept for readers. Logs, byte counts and warnings beyond it are left out, which a log line says once;
-  // vertices are kept, as there are no more of them than a plan has steps.
+  // Of what is kept for readers. Logs, byte counts and warnings beyond it are left out, which a log line says
+  // once; vertices are kept, as there are no more of them than a plan has steps.
   size_t most_bytes = size_t{16} << 20;
   // Of one answer to a reader.
   size_t message_bytes = size_t{512} << 10;
@@ -45,12 +45,12 @@ class StatusBoard final : public ProgressBoard {
   void TellCount(const std::string& digest, std::string_view id, int64_t current, int64_t total, bool done);
   void TellWarning(const bk::VertexWarning& warning);
 
-  // Vertices that have begun and not ended become failed with this text, and nothing more is taken: readers end when they
-  // have read everything.
+  // Vertices that have begun and not ended become failed with this text, and nothing more is taken: readers
+  // end when they have read everything.
   void Close(std::string_view open_ones_error);
 
-  // What is behind `place`, which moves on; waits until there is something. False: it is closed and all was read, or the
-  // reader was stopped. The first call waits for a start, not for the end.
+  // What is behind `place`, which moves on; waits until there is something. False: it is closed and all was
+  // read, or the reader was stopped. The first call waits for a start, not for the end.
   bool Next(size_t* place, bk::StatusResponse* response, std::stop_token stop);
 
  private:
