@@ -33,10 +33,10 @@ std::string_view NameOf(const pb::Op& op) {
 }
 
 absl::Status NotServed(std::string_view operation) {
-  return absl::UnimplementedError(
-      fmt::format("operation {} of a raw definition is not served: the farm builds Dockerfiles, and reads files of one "
-                  "git or http source; use the dockerfile.v0 frontend",
-                  operation));
+  return absl::UnimplementedError(fmt::format(
+      "operation {} of a raw definition is not served: the farm builds Dockerfiles, and reads files of one "
+      "git or http source; use the dockerfile.v0 frontend",
+      operation));
 }
 
 // "git://host/path.git#ref:folder" with the whole URL beside it.
@@ -48,7 +48,8 @@ std::string GitUrl(const pb::SourceOp& source) {
     rest.resize(hash);
   }
   std::string url = "https://" + rest;
-  if (const auto full = source.attrs().find("git.fullurl"); full != source.attrs().end() && !full->second.empty())
+  if (const auto full = source.attrs().find("git.fullurl");
+      full != source.attrs().end() && !full->second.empty())
     url = full->second;
   if (const size_t hash = url.find('#'); hash != std::string::npos) url.resize(hash);
   if (const auto folder = source.attrs().find("git.subdir");
@@ -89,7 +90,8 @@ absl::StatusOr<RawSource> ReadRawSource(const pb::Definition& definition) {
   int sources = 0;
   for (const std::string& bytes : definition.def()) {
     pb::Op op;
-    if (!op.ParseFromString(bytes)) return absl::InvalidArgumentError("a raw definition has an operation that is none");
+    if (!op.ParseFromString(bytes))
+      return absl::InvalidArgumentError("a raw definition has an operation that is none");
     // The end of the graph, which only names its result.
     if (op.op_case() == pb::Op::OP_NOT_SET) continue;
     if (op.has_file()) {

@@ -1,5 +1,5 @@
-// Definitions (BuildKit's marshalled graphs) as far as they are read: tokens that stand for a result of ours, and graphs
-// that name one source, whose files a client reads before it builds. Pure.
+// Definitions (BuildKit's marshalled graphs) as far as they are read: tokens that stand for a result of ours,
+// and graphs that name one source, whose files a client reads before it builds. Pure.
 #pragma once
 
 #include <map>

@@ -52,8 +52,8 @@ absl::StatusCode CodeForClient(absl::StatusCode code) {
 
 }  // namespace
 
-absl::Status WithSource(absl::Status status, std::string_view file, std::string_view text, uint32_t first_line,
-                        uint32_t last_line) {
+absl::Status WithSource(absl::Status status, std::string_view file, std::string_view text,
+                        uint32_t first_line, uint32_t last_line) {
   if (status.ok() || first_line == 0) return status;
   last_line = std::max(first_line, last_line);
   Json info = {{"filename", ValidUtf8(file)},
@@ -94,7 +94,8 @@ grpc::Status ToClient(const absl::Status& status) {
   told.set_code(static_cast<int>(CodeForClient(status.code())));
   std::string message = ValidUtf8(Sv(status.message()));
   if (message.size() > kMostMessage) {
-    message = std::string(CutBetweenCharacters(message, kMostMessage)) + " ... (the build's page has all of it)";
+    message =
+        std::string(CutBetweenCharacters(message, kMostMessage)) + " ... (the build's page has all of it)";
   }
   if (absl::IsCancelled(status) && !message.ends_with(kCancelledText))
     message += message.empty() ? kCancelledText : fmt::format(": {}", kCancelledText);

@@ -23,7 +23,7 @@ namespace bk = ::moby::buildkit::v1;
 struct BoardLimits {
   // Of what is kept for readers. Logs, byte counts and warnings beyond it are left out, which a log line says
   // once; vertices are kept, as there are no more of them than a plan has steps.
-  size_t most_bytes = size_t{16} << 20;
+  size_t most_bytes = size_t{4} << 20;
   // Of one answer to a reader.
   size_t message_bytes = size_t{512} << 10;
   // Between two counts of the same line.
