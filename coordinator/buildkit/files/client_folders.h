@@ -57,8 +57,8 @@ struct ClientFolder {
 class FolderMemory;
 
 // Reads the folder. INVALID_ARGUMENT: the client sent what no folder is (a path out of the tree, entries out
-// of order, a size that does not match), and which entry; RESOURCE_EXHAUSTED: a limit; UNAVAILABLE: the client
-// has gone; CANCELLED. `memory` may be null: everything is asked for. `told` is called now and then.
+// of order, a size that does not match), and which entry; RESOURCE_EXHAUSTED: a limit; UNAVAILABLE: the
+// client has gone; CANCELLED. `memory` may be null: everything is asked for. `told` is called now and then.
 absl::StatusOr<ClientFolder> ReadClientFolder(ClientSession& session, const FolderRequest& request,
                                               BlobStore& blobs, FolderMemory* memory,
                                               const std::function<void(const FolderProgress&)>& told,

@@ -40,8 +40,8 @@ struct BuiltImage {
   // Index, or the only manifest. The farm's own image of the build.
   Digest root;
   std::vector<BuiltPlatform> platforms;
-  // As attest:provenance and attest:sbom asked ("mode=min,inline-only=true"); by "provenance", "sbom". Those that
-  // are switched off are not here.
+  // As attest:provenance and attest:sbom asked ("mode=min,inline-only=true"); by "provenance", "sbom". Those
+  // that are switched off are not here.
   std::map<std::string, std::string> attestations;
   // The build's epoch, Unix seconds.
   int64_t epoch = 0;
