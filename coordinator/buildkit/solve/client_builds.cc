@@ -36,6 +36,16 @@ absl::StatusOr<gateway::ReturnRequest> ClientBuild::AwaitReturn() {
   return *returned_;
 }
 
+void ClientBuild::Settle(grpc::Status status) {
+  MutexLock lock(mutex_);
+  ending_ = std::move(status);
+}
+
+std::optional<grpc::Status> ClientBuild::ending() {
+  MutexLock lock(mutex_);
+  return ending_;
+}
+
 void ClientBuild::Keep(const std::shared_ptr<ClientResult>& result) {
   MutexLock lock(mutex_);
   results_.push_back(result);

@@ -2,6 +2,8 @@
 // each other here, by the caller and the reference that the client chose.
 #pragma once
 
+#include <grpcpp/support/status.h>
+
 #include <chrono>
 #include <deque>
 #include <map>
@@ -51,6 +53,10 @@ class ClientBuild {
   // Waits for that; CANCELLED: `stop`.
   absl::StatusOr<gateway::ReturnRequest> AwaitReturn();
 
+  // How its Control.Solve ended, for the record of builds.
+  void Settle(grpc::Status status);
+  std::optional<grpc::Status> ending();
+
   // Results that this build has made; they live as long as it.
   void Keep(const std::shared_ptr<ClientResult>& result);
   std::vector<std::shared_ptr<ClientResult>> results();
@@ -65,6 +71,7 @@ class ClientBuild {
   Mutex mutex_;
   CondVar changed_;
   std::optional<gateway::ReturnRequest> returned_ ABSL_GUARDED_BY(mutex_);
+  std::optional<grpc::Status> ending_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<ClientResult>> results_ ABSL_GUARDED_BY(mutex_);
 };
 
