@@ -78,8 +78,8 @@ absl::StatusOr<gateway::Result> RecipeSolver::Solve(const gateway::SolveRequest&
 
 absl::Status RecipeSolver::CheckRequest(const SolveAttributes& attributes) const {
   const std::vector<ExporterRequest> exporters = ExportersOf(build_.request());
-  if (exporters.empty()) return absl::OkStatus();
-  return services_.check_exporters(exporters, static_cast<size_t>(attributes.options.platforms_size()));
+  RETURN_IF_ERROR(CheckAttestations(attributes.attestations));
+  return CheckExporters(exporters, static_cast<size_t>(attributes.options.platforms_size()));
 }
 
 void RecipeSolver::Warn(const SolveAttributes& attributes) {
