@@ -111,7 +111,7 @@ void TlsConnections::Serve(Connection& connection) {
   BlockPipeSignal();
   const absl::Status served = ServeInTls(connection);
   if (!served.ok() && !absl::IsUnavailable(served))
-    LogInfo("event=buildkit_connection_refused reason=\"{}\"", Sv(served.message()));
+    LogDebug("event=buildkit_connection_refused reason=\"{}\"", Sv(served.message()));
   MutexLock lock(mutex_);
   if (!connection.peer.empty()) callers_.Remove(connection.peer);
   connection.tcp.Reset();

@@ -29,6 +29,7 @@ absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStor
   MachineOptions machines;
   machines.certificate_life = certificate_life;
   ASSIGN_OR_RETURN(machines.authority, LoadAuthority(data_folder));
+  if (machines.authority) farm->service_->IssueBy(*machines.authority);
   ASSIGN_OR_RETURN(farm->machines_, Machines::Open(farm->machine_records_, clock, std::move(machines)));
   farm->machines_service_ =
       std::make_unique<MachinesService>(*farm->machines_, AddressOfFarm(data_folder), authenticator);
