@@ -98,7 +98,7 @@ ALLOWED = {
                                      "coordinator/buildkit/door", "coordinator/buildkit/session", "coordinator/buildkit/status",
                                      "coordinator/core", "coordinator/evidence", "coordinator/images", "coordinator/rpc"],
     "coordinator/buildkit/files": ["common/base", "coordinator/buildkit/session"],
-    "coordinator/buildkit/solve": ["common/base", "common/check", "common/context", "common/fetch", "common/layer", "common/oci", "common/pattern", "common/plan",
+    "coordinator/buildkit/solve": ["common/base", "common/check", "common/context", "common/dockerfile", "common/fetch", "common/layer", "common/oci", "common/pattern", "common/plan",
                                    "common/rpc", "common/words", "coordinator/buildkit/door", "coordinator/buildkit/files", "coordinator/buildkit/outputs",
                                    "coordinator/buildkit/session", "coordinator/buildkit/status", "coordinator/core", "coordinator/engine",
                                    "coordinator/images", "coordinator/rpc", "coordinator/sources", "coordinator/submissions"],
