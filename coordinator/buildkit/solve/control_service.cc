@@ -16,7 +16,6 @@
 namespace crossmill::coordinator::buildkit {
 namespace {
 
-constexpr auto kSessionPatience = std::chrono::seconds(6);
 constexpr auto kStatusPatience = std::chrono::seconds(6);
 // Between two messages to one reader, so that a display is not told everything one by one.
 constexpr auto kStatusPause = std::chrono::milliseconds(100);
@@ -134,10 +133,8 @@ absl::Status ControlService::Export(ClientBuild& build, const FinishedBuild& fin
                                                       build.stop()));
   }
   for (const ExporterRequest& exporter : ExportersOf(request)) {
-    ASSIGN_OR_RETURN(const auto answer,
-                     services_.run_exporter(exporter, finished.image, build.caller(), session,
-                                            ExportServices{services_.blobs, services_.images}, build.board(),
-                                            build.stop()));
+    ASSIGN_OR_RETURN(const auto answer, RunExporter(exporter, finished.image, build.caller(), session,
+                                                    services_.exports, build.board(), build.stop()));
     for (const auto& [key, value] : answer) (*response->mutable_exporterresponse())[key] = value;
   }
   return absl::OkStatus();

@@ -18,7 +18,6 @@ namespace {
 
 using Kind = NamedSource::Kind;
 
-constexpr auto kSessionPatience = std::chrono::seconds(6);
 // The name that BuildKit gives to a downloaded Dockerfile.
 constexpr std::string_view kDownloadName = "context";
 

@@ -8,13 +8,13 @@
 #include "common/check/check.h"
 #include "common/words/platform.h"
 #include "coordinator/buildkit/solve/build_run.h"
+#include "coordinator/buildkit/solve/recipe_calls.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator::buildkit {
 namespace {
 
-constexpr char kChecksUrl[] = "https://docs.docker.com/go/dockerfile/rule/";
 // Documents of images are small.
 constexpr int64_t kMostDocument = int64_t{4} << 20;
 
@@ -68,18 +68,39 @@ absl::StatusOr<gateway::Result> RecipeSolver::Solve(const gateway::SolveRequest&
   ASSIGN_OR_RETURN(const SolveAttributes attributes,
                    ReadAttributes(request.frontend(), given, entitlements, services_.build_platform));
   const DefinitionMap inputs(request.frontendinputs().begin(), request.frontendinputs().end());
-  if (!attributes.request.empty())
-    return absl::UnimplementedError(fmt::format("unsupported request {}", attributes.request));
+  if (!attributes.request.empty()) return Answer(attributes, inputs);
   RETURN_IF_ERROR(CheckRequest(attributes));
   auto result = Build(attributes, inputs);
   if (!result.ok()) return AsCancelled(result.status(), stop_);
   return result;
 }
 
+absl::StatusOr<gateway::Result> RecipeSolver::Answer(const SolveAttributes& attributes,
+                                                     const DefinitionMap& inputs) {
+  check::CheckInput input;
+  input.recipe = attributes.recipe;
+  if (attributes.request != "frontend.subrequests.describe") {
+    RecipeReader reader(services_, builds_, build_, attributes, inputs, stop_);
+    RETURN_IF_ERROR(reader.ReadDefinition(&input.recipe));
+  }
+  SetPlatforms(attributes.options, &input);
+  ASSIGN_OR_RETURN(const CallAnswer answer, AnswerCall(attributes.request, input));
+  gateway::Result result;
+  result.mutable_ref();
+  for (const auto& [key, value] : answer) (*result.mutable_metadata())[key] = value;
+  return result;
+}
+
+void RecipeSolver::SetPlatforms(const v1::BuildOptions& options, check::CheckInput* input) const {
+  input->has_ignore_file = !input->recipe.ignore_file_name().empty();
+  input->platforms.assign(options.platforms().begin(), options.platforms().end());
+  input->build_platform = services_.build_platform;
+}
+
 absl::Status RecipeSolver::CheckRequest(const SolveAttributes& attributes) const {
   const std::vector<ExporterRequest> exporters = ExportersOf(build_.request());
-  if (exporters.empty()) return absl::OkStatus();
-  return services_.check_exporters(exporters, static_cast<size_t>(attributes.options.platforms_size()));
+  RETURN_IF_ERROR(CheckAttestations(attributes.attestations));
+  return CheckExporters(exporters, static_cast<size_t>(attributes.options.platforms_size()));
 }
 
 void RecipeSolver::Warn(const SolveAttributes& attributes) {
@@ -106,9 +127,7 @@ void RecipeSolver::TellFindings(const v1::Recipe& recipe, const v1::BuildOptions
                                 const std::string& vertex) {
   check::CheckInput input;
   input.recipe = recipe;
-  input.has_ignore_file = !recipe.ignore_file_name().empty();
-  input.platforms.assign(options.platforms().begin(), options.platforms().end());
-  input.build_platform = services_.build_platform;
+  SetPlatforms(options, &input);
   for (const check::Finding& finding : check::CheckRecipe(input).findings) {
     if (finding.severity == check::Severity::kInfo) continue;
     bk::VertexWarning warning;
@@ -118,7 +137,7 @@ void RecipeSolver::TellFindings(const v1::Recipe& recipe, const v1::BuildOptions
     if (finding.line > 0) text += fmt::format(" (line {})", finding.line);
     warning.set_short_(ValidUtf8(text));
     if (!finding.why.empty()) *warning.add_detail() = ValidUtf8(finding.why);
-    warning.set_url(kChecksUrl);
+    warning.set_url(RuleUrl(finding.rule));
     if (finding.line > 0 && finding.masked.empty()) {
       warning.mutable_info()->set_filename(finding.file);
       warning.mutable_info()->set_data(recipe.dockerfile());

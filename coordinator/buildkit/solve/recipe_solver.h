@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/check/check.h"
 #include "coordinator/buildkit/solve/attributes.h"
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/farm_caller.h"
@@ -38,6 +39,8 @@ class RecipeSolver {
 
  private:
   absl::StatusOr<gateway::Result> Build(const SolveAttributes& attributes, const DefinitionMap& inputs);
+  absl::StatusOr<gateway::Result> Answer(const SolveAttributes& attributes, const DefinitionMap& inputs);
+  void SetPlatforms(const v1::BuildOptions& options, check::CheckInput* input) const;
   absl::Status CheckRequest(const SolveAttributes& attributes) const;
   void Warn(const SolveAttributes& attributes);
   void TellFindings(const v1::Recipe& recipe, const v1::BuildOptions& options, const std::string& vertex);

@@ -4,12 +4,10 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/server_context.h>
 
+#include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
-#include <stop_token>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
@@ -26,6 +24,9 @@
 #include "crossmill/v1/access.pb.h"
 
 namespace crossmill::coordinator::buildkit {
+
+// For a session that a build names and that has not come yet.
+inline constexpr auto kSessionPatience = std::chrono::seconds(6);
 
 struct SolveServices {
   // First line of every method.
@@ -46,12 +47,7 @@ struct SolveServices {
   PlanningLimits planning;
   // Where people look at a build: "http://127.0.0.1:7779/builds/7"; without a page "crossmill show 7".
   std::function<std::string(int64_t build)> place_of_build;
-  // outputs/exporters.h: CheckExporters and RunExporter.
-  std::function<absl::Status(const std::vector<ExporterRequest>&, size_t platforms)> check_exporters;
-  std::function<absl::StatusOr<std::map<std::string, std::string>>(
-      const ExporterRequest&, const BuiltImage&, const CallerIdentity&, const std::shared_ptr<ClientSession>&,
-      ExportServices, ProgressBoard&, std::stop_token)>
-      run_exporter;
+  ExportServices exports;
 };
 
 }  // namespace crossmill::coordinator::buildkit
