@@ -140,7 +140,8 @@ ALLOWED = {
     "cli/local": ["common/base"],
     "cli/admin": ["common/base", "common/filter", "common/words", "cli/show", "cli/session"],
     "cli/retention": ["common/base", "common/words", "cli/show", "cli/session"],
-    "cli/commands": ["cli/admin", "cli/local", "cli/doctor", "cli/use", "common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution",
+    "cli/buildx": ["common/base"],
+    "cli/commands": ["cli/buildx", "cli/admin", "cli/local", "cli/doctor", "cli/use", "common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution",
                      "cli/reproduce", "cli/retention", "cli/matrix", "cli/pipeline"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }

@@ -50,7 +50,7 @@ class ArchiveCall final : public ClientArchive {
   ~ArchiveCall() override {
     if (call_ && !status_) {
       context_.TryCancel();
-      End();
+      End().IgnoreError();
     }
     queue_.Shutdown();
     void* tag = nullptr;

@@ -81,7 +81,7 @@ class Requests {
   // The next entry; nothing when the client wants no more. UNAVAILABLE: it has gone.
   absl::StatusOr<std::optional<uint32_t>> Next() {
     MutexLock lock(mutex_);
-    while (asked_.empty() && !finished_ && !ended_ && error_.ok()) news_.Wait(lock);
+    while (asked_.empty() && !finished_ && !ended_ && error_.ok()) news_.Wait(mutex_);
     RETURN_IF_ERROR(error_);
     if (!asked_.empty()) {
       const uint32_t next = asked_.front();
@@ -179,8 +179,6 @@ class FolderCall {
       RETURN_IF_ERROR(Entry(folder, "", layer::Source()));
     }
     left_out_.clear();
-    // Sizes of files that have several names: the client compares them.
-    std::map<std::string, layer::TarEntry> linked;
     return tree.tree->Visit([&](const layer::TarEntry& entry, const layer::Source& content) {
       const bool link = entry.type == layer::EntryType::kHardLink;
       if (IsDevice(entry) || (link && left_out_.contains(entry.link))) {

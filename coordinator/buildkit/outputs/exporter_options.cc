@@ -117,11 +117,12 @@ class AttributeReader {
   }
 
   absl::Status Names(const std::string& value) {
-    for (const std::string_view name : absl::StrSplit(value, ',', absl::SkipEmpty())) {
+    const std::vector<std::string> names = absl::StrSplit(value, ',', absl::SkipEmpty());
+    for (const std::string& name : names) {
       if (name == "*") continue;
-      const auto reference = oci::ParseReference(std::string(name));
+      const auto reference = oci::ParseReference(name);
       if (!reference.ok()) return Annotate(reference.status(), ExporterName(options_.kind));
-      options_.names.emplace_back(name);
+      options_.names.push_back(name);
     }
     return absl::OkStatus();
   }
@@ -284,11 +285,12 @@ using Members = std::map<std::string, std::string>;
 // "mode=max,inline-only=true"; values may be quoted as a field of CSV is.
 Members MembersOf(std::string_view text) {
   Members members;
-  for (std::string_view field : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+  const std::vector<std::string> fields = absl::StrSplit(Av(text), ',', absl::SkipEmpty());
+  for (std::string field : fields) {
     if (field.size() >= 2 && field.front() == '"' && field.back() == '"')
       field = field.substr(1, field.size() - 2);
-    const std::pair<std::string, std::string> member = absl::StrSplit(field, absl::MaxSplits('=', 1));
-    members[member.first] = member.second;
+    const size_t equals = std::min(field.find('='), field.size());
+    members[field.substr(0, equals)] = equals < field.size() ? field.substr(equals + 1) : "";
   }
   return members;
 }
