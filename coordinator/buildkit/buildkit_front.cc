@@ -8,6 +8,7 @@
 #include "coordinator/buildkit/door/buildkit_door.h"
 #include "coordinator/buildkit/door/connection_callers.h"
 #include "coordinator/buildkit/session/client_sessions.h"
+#include "coordinator/buildkit/solve/build_history.h"
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/gateway_service.h"
@@ -46,7 +47,8 @@ class FrontImpl final : public BuildKitFront {
             .place_of_build = [this](int64_t build) { return PlaceOfBuild(page_(), build); },
             .exports = parts.exports,
         },
-        control_(services_, builds_),
+        history_(BuildHistory::Open(options.data_folder + "/buildkit-history")),
+        control_(services_, builds_, *history_),
         gateway_(services_, builds_) {}
   ~FrontImpl() override { Stop(); }
 
@@ -81,6 +83,7 @@ class FrontImpl final : public BuildKitFront {
   FolderMemory folders_;
   ClientBuilds builds_;
   const SolveServices services_;
+  const std::unique_ptr<BuildHistory> history_;
   ControlService control_;
   GatewayService gateway_;
   std::unique_ptr<BuildKitDoor> door_;

@@ -139,10 +139,12 @@ absl::StatusOr<v1::BuildView> RunBuild(const BuildRun& run, v1::SubmitBuildReque
     return response.build_id();
   };
   ASSIGN_OR_RETURN(const int64_t build, submitting());
+  if (run.on_build) run.on_build(build);
   const std::shared_ptr<void> attachment = attached ? attached(build) : nullptr;
   run.board.Begin(fmt::format("[crossmill] build {}: {}", build, run.place_of_build(build)))->End();
   BuildVertices vertices(run.board, build);
   const absl::Status watched = Watch(run, build, &vertices);
+  if (run.on_steps) run.on_steps(vertices);
   if (run.stop.stop_requested()) {
     CancelBuild(run, build);
     return absl::CancelledError(kCancelledText);

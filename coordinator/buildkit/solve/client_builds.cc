@@ -36,14 +36,21 @@ absl::StatusOr<gateway::ReturnRequest> ClientBuild::AwaitReturn() {
   return *returned_;
 }
 
-void ClientBuild::Settle(grpc::Status status) {
+void ClientBuild::AddBuild(int64_t build) {
   MutexLock lock(mutex_);
-  ending_ = std::move(status);
+  outcome_.builds.push_back(build);
 }
 
-std::optional<grpc::Status> ClientBuild::ending() {
+void ClientBuild::AddSteps(int total, int cached, int completed) {
   MutexLock lock(mutex_);
-  return ending_;
+  outcome_.total_steps += total;
+  outcome_.cached_steps += cached;
+  outcome_.completed_steps += completed;
+}
+
+ClientBuild::Outcome ClientBuild::outcome() {
+  MutexLock lock(mutex_);
+  return outcome_;
 }
 
 void ClientBuild::Keep(const std::shared_ptr<ClientResult>& result) {

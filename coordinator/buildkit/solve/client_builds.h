@@ -2,8 +2,6 @@
 // each other here, by the caller and the reference that the client chose.
 #pragma once
 
-#include <grpcpp/support/status.h>
-
 #include <chrono>
 #include <deque>
 #include <map>
@@ -53,9 +51,16 @@ class ClientBuild {
   // Waits for that; CANCELLED: `stop`.
   absl::StatusOr<gateway::ReturnRequest> AwaitReturn();
 
-  // How its Control.Solve ended, for the record of builds.
-  void Settle(grpc::Status status);
-  std::optional<grpc::Status> ending();
+  // What it became, for the record of builds.
+  struct Outcome {
+    std::vector<int64_t> builds;
+    int total_steps = 0;
+    int cached_steps = 0;
+    int completed_steps = 0;
+  };
+  void AddBuild(int64_t build);
+  void AddSteps(int total, int cached, int completed);
+  Outcome outcome();
 
   // Results that this build has made; they live as long as it.
   void Keep(const std::shared_ptr<ClientResult>& result);
@@ -71,7 +76,7 @@ class ClientBuild {
   Mutex mutex_;
   CondVar changed_;
   std::optional<gateway::ReturnRequest> returned_ ABSL_GUARDED_BY(mutex_);
-  std::optional<grpc::Status> ending_ ABSL_GUARDED_BY(mutex_);
+  Outcome outcome_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<ClientResult>> results_ ABSL_GUARDED_BY(mutex_);
 };
 

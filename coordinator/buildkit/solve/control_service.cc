@@ -5,12 +5,10 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "common/rpc/status_proto.h"
 #include "coordinator/buildkit/session/session_tunnel.h"
-#include "coordinator/buildkit/solve/capabilities.h"
-#include "coordinator/buildkit/solve/farm_caller.h"
 #include "coordinator/buildkit/solve/recipe_solver.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
+#include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -34,28 +32,6 @@ absl::Status CheckSolve(const bk::SolveRequest& request) {
 
 }  // namespace
 
-grpc::Status ControlService::Info(grpc::ServerContext* context, const bk::InfoRequest*,
-                                  bk::InfoResponse* response) {
-  const auto caller = services_.admit(*context, v1::ACCESS_READ);
-  if (!caller.ok()) return ToClient(caller.status());
-  SetVersion(response->mutable_buildkitversion());
-  return grpc::Status::OK;
-}
-
-grpc::Status ControlService::ListWorkers(grpc::ServerContext* context, const bk::ListWorkersRequest*,
-                                         bk::ListWorkersResponse* response) {
-  const auto caller = services_.admit(*context, v1::ACCESS_READ);
-  if (!caller.ok()) return ToClient(caller.status());
-  const FarmCaller farm(services_.farm, services_.authenticator.Lend(caller->roles));
-  grpc::ClientContext call;
-  farm.Prepare(&call);
-  v1::ListWorkersResponse workers;
-  const grpc::Status listed = farm.farm().ListWorkers(&call, {}, &workers);
-  if (!listed.ok()) return ToClient(rpc::FromGrpc(listed));
-  AddWorkers(workers, services_.build_platform, response->mutable_record());
-  return grpc::Status::OK;
-}
-
 grpc::Status ControlService::Session(grpc::ServerContext* context,
                                      grpc::ServerReaderWriter<bk::BytesMessage, bk::BytesMessage>* stream) {
   const auto caller = services_.admit(*context, v1::ACCESS_READ);
@@ -77,6 +53,7 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   if (const absl::Status checked = CheckSolve(*request); !checked.ok()) return ToClient(checked);
   const auto build = std::make_shared<ClientBuild>(*caller, *request, services_.clock);
   if (const absl::Status begun = builds_.Begin(build); !begun.ok()) return ToClient(begun);
+  if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), nullptr, {}));
   const StopWhenCancelled gone(context);
   const std::stop_callback cancel(gone.token(), [&build] { build->Cancel(); });
   const absl::Status solved = RunSolve(build, response);
@@ -85,8 +62,8 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   if (absl::IsAborted(solved)) {
     if (const auto returned = build->AwaitReturn(); returned.ok()) status = ToClient(returned->error());
   }
-  build->Settle(status);
   builds_.End(build);
+  if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), &status, *response));
   LogInfo("buildkit ref={} caller={} internal={} code={}", Printable(request->ref()),
           Printable(caller->roles.name), request->internal(), static_cast<int>(status.error_code()));
   return status;
@@ -146,12 +123,12 @@ grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::Stat
                                     grpc::ServerWriter<bk::StatusResponse>* writer) {
   const auto caller = services_.admit(*context, v1::ACCESS_READ);
   if (!caller.ok()) return ToClient(caller.status());
-  context->AddInitialMetadata(
-      "buildkit-current-timestamp",
-      absl::FormatTime(absl::RFC3339_full, services_.clock.Now(), absl::UTCTimeZone()));
+  SendCurrentTime(services_.clock, context);
   writer->SendInitialMetadata();
   const StopWhenCancelled gone(context);
   std::shared_ptr<ClientBuild> build = builds_.Find(caller->key, request->ref());
+  if (build == nullptr && history_.Find(ScopeOf(caller->roles), request->ref()).ok())
+    return ToClient(Replay(*caller, request->ref(), gone.token(), writer));
   if (build == nullptr) {
     auto found = builds_.Wait(caller->key, request->ref(), kStatusPatience, gone.token());
     if (!found.ok()) return ToClient(found.status());
@@ -163,20 +140,6 @@ grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::Stat
     if (!writer->Write(response)) break;
     std::this_thread::sleep_for(kStatusPause);
   }
-  return grpc::Status::OK;
-}
-
-grpc::Status ControlService::ListenBuildHistory(grpc::ServerContext* context,
-                                                const bk::BuildHistoryRequest* request,
-                                                grpc::ServerWriter<bk::BuildHistoryEvent>* writer) {
-  const auto caller = services_.admit(*context, v1::ACCESS_READ);
-  if (!caller.ok()) return ToClient(caller.status());
-  context->AddInitialMetadata(
-      "buildkit-current-timestamp",
-      absl::FormatTime(absl::RFC3339_full, services_.clock.Now(), absl::UTCTimeZone()));
-  writer->SendInitialMetadata();
-  if (request->earlyexit()) return grpc::Status::OK;
-  while (!context->IsCancelled()) std::this_thread::sleep_for(kStatusPause);
   return grpc::Status::OK;
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/check/rules.h"
 #include "common/dockerfile/outline.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 
@@ -241,8 +242,8 @@ CallAnswer Describe() {
 }  // namespace
 
 std::string RuleUrl(const std::string& rule) {
-  // Rules of Docker's builder are written in one word, the farm's own with dashes.
-  if (rule.find('-') != std::string::npos) return "";
+  const check::Rule* known = check::FindRule(rule);
+  if (known == nullptr || !known->docker) return "";
   std::string slug;
   for (const char c : rule) {
     if (absl::ascii_isupper(static_cast<unsigned char>(c)) && !slug.empty()) slug += '-';

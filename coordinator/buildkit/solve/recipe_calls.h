@@ -19,7 +19,7 @@ using CallAnswer = std::map<std::string, std::string>;
 // UNIMPLEMENTED in the words that clients know for others; errors of the recipe as planning has them.
 absl::StatusOr<CallAnswer> AnswerCall(const std::string& request, const check::CheckInput& input);
 
-// The names of rules that Docker's builder has too, of findings; clients group and link by them.
+// Where a rule is explained that Docker's builder has too; empty: it is the farm's own (docs/checks.md).
 std::string RuleUrl(const std::string& rule);
 
 }  // namespace crossmill::coordinator::buildkit

@@ -205,8 +205,16 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
   if (!preview.ok()) return with_place(preview.status());
   RETURN_IF_ERROR(reader.ReadContext(*preview, &recipe));
   RETURN_IF_ERROR(AddSecrets(*preview, &request));
-  const BuildRun run{
-      farm, build_.board(), services_.place_of_build, recipe.dockerfile_name(), recipe.dockerfile(), stop_};
+  const BuildRun run{farm,
+                     build_.board(),
+                     services_.place_of_build,
+                     recipe.dockerfile_name(),
+                     recipe.dockerfile(),
+                     stop_,
+                     [this](int64_t build) { build_.AddBuild(build); },
+                     [this](const BuildVertices& seen) {
+                       build_.AddSteps(seen.total(), seen.cached(), seen.completed());
+                     }};
   ASSIGN_OR_RETURN(const v1::BuildView view, RunBuild(run, &request, nullptr));
   TellEnd(run, view);
   if (const std::string unmet = UnmetBy(view, attributes.requirement); !unmet.empty()) {
