@@ -2,6 +2,7 @@
 // tree that a context is (docs/formats.md, "context").
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,6 +22,10 @@ struct FolderLimits {
   int64_t most_bytes = int64_t{64} << 30;
   size_t longest_path = 4096;
   int deepest = 256;
+  // How long the client may say nothing.
+  std::chrono::milliseconds patience = std::chrono::minutes(5);
+  // Of names and of the targets of links, in all: they are in memory until the folder is read.
+  size_t most_name_bytes = size_t{128} << 20;
 };
 
 struct FolderRequest {
@@ -53,7 +58,7 @@ struct ClientFolder {
 
 // What was read of a client's folders, so that an unchanged file is not sent again: by caller, shared key,
 // folder and patterns; size, time to the nanosecond, mode and link target say that a file is the same.
-// Bounded; the folders that were used longest ago are forgotten. Thread safe.
+// Bounded; the folders that were used longest ago are forgotten (folder_memory.h). Thread safe.
 class FolderMemory;
 
 // Reads the folder. INVALID_ARGUMENT: the client sent what no folder is (a path out of the tree, entries out
@@ -64,8 +69,9 @@ absl::StatusOr<ClientFolder> ReadClientFolder(ClientSession& session, const Fold
                                               const std::function<void(const FolderProgress&)>& told,
                                               std::stop_token stop);
 
-// Single files of a folder, whole, always asked for anew; those that are not there are left out. A file
-// has at most `most_bytes`.
+// Single files of a folder, whole, always asked for anew; those that are not there, or are no files, are left
+// out, and symbolic links are followed within the folder. A file has at most `most_bytes`
+// (RESOURCE_EXHAUSTED). Errors as above.
 absl::StatusOr<std::map<std::string, std::string>> ReadClientFiles(ClientSession& session,
                                                                    const std::string& dir_name,
                                                                    const std::vector<std::string>& paths,
