@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "coordinator/buildkit/door/buildkit_door.h"
 #include "coordinator/buildkit/door/connection_callers.h"
+#include "coordinator/buildkit/files/folder_memory.h"
 #include "coordinator/buildkit/session/client_sessions.h"
 #include "coordinator/buildkit/solve/build_history.h"
 #include "coordinator/buildkit/solve/client_builds.h"
@@ -30,6 +31,7 @@ class FrontImpl final : public BuildKitFront {
       : socket_(options.data_folder + "/buildkit.sock"),
         page_(std::move(parts.page)),
         callers_(parts.authenticator, parts.clock),
+        folders_(parts.clock),
         services_{
             .admit = [this](const grpc::ServerContextBase& context,
                             v1::Access needed) { return callers_.Admit(context, needed); },

@@ -52,7 +52,7 @@ void FolderMemory::Keep(const std::string& folder, std::shared_ptr<const KnownFi
   folders_.push_front({folder, std::move(files)});
   by_name_[folder] = folders_.begin();
   // An empty one counts too, by its name.
-  while (files_ > most_files_ || folders_.size() > most_files_ / 16 + 1) {
+  while (files_ > most_files_ || folders_.size() > kMostFolders) {
     files_ -= folders_.back().files->size();
     by_name_.erase(folders_.back().name);
     folders_.pop_back();

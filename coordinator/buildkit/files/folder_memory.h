@@ -44,6 +44,7 @@ class FolderMemory {
  public:
   // A file takes some 70 bytes.
   static constexpr size_t kMostFiles = 2'000'000;
+  static constexpr size_t kMostFolders = 4'096;
 
   explicit FolderMemory(Clock& clock, size_t most_files = kMostFiles)
       : clock_(clock), most_files_(most_files) {}

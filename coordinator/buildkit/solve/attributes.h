@@ -35,13 +35,13 @@ struct NamedSource {
     kInput,
   };
   // As Recipe.contexts has it: lower case, with "::PLATFORM"; empty of the context itself.
-  std::string name;
+  std::string name = {};
   Kind kind = Kind::kLocal;
   // Folder's name, reference, store, URL, id, or the input's key.
-  std::string value;
+  std::string value = {};
   // Of a layout: "sha256:..."; it may be empty if there is a tag.
-  std::string digest;
-  std::string tag;
+  std::string digest = {};
+  std::string tag = {};
 };
 
 struct SolveAttributes {

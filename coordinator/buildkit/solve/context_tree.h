@@ -17,9 +17,9 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 // One of the three.
 struct TreeEntry {
   enum class Kind { kFolder, kFile, kLink } kind = Kind::kFolder;
-  Digest digest;
+  Digest digest = {};
   // Of a link.
-  std::string target;
+  std::string target = {};
   uint32_t mode = 0755;
 };
 
