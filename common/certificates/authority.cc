@@ -156,4 +156,15 @@ absl::StatusOr<Issued> Authority::IssueWorker(std::string_view request_pem, cons
                              .not_after = now + life});
 }
 
+absl::StatusOr<Issued> Authority::IssueClient(std::string_view request_pem, const std::string& token_hash,
+                                              absl::Time now, absl::Duration life) const {
+  if (token_hash.size() != 64 || token_hash.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return absl::InvalidArgumentError("a client's certificate needs the hash of a token");
+  return Issue(request_pem, {.names = fmt::format("URI:{}{}", kTokenUri, token_hash),
+                             .common_name = "Crossmill client",
+                             .use = "clientAuth",
+                             .not_before = now - kBehind,
+                             .not_after = now + life});
+}
+
 }  // namespace crossmill::certificates

@@ -1,4 +1,5 @@
-// A farm's own certificate authority: says who is its coordinator, and which workers are its own.
+// A farm's own certificate authority: says who is its coordinator, which workers are its own, and whose token
+// a client has that can show certificates only.
 #pragma once
 
 #include <memory>
@@ -42,6 +43,10 @@ class Authority {
   // For a client that is this worker, and nothing that serves. The request says nothing but the key.
   absl::StatusOr<Issued> IssueWorker(std::string_view request_pem, const std::string& worker, absl::Time now,
                                      absl::Duration life) const;
+  // For a client that may what the token with this hex SHA-256 may, while it is good: who looks at the
+  // certificate asks for the token's rights. The hash is no secret: whoever has it has not the token.
+  absl::StatusOr<Issued> IssueClient(std::string_view request_pem, const std::string& token_hash,
+                                     absl::Time now, absl::Duration life) const;
 
  private:
   struct Wanted {

@@ -96,6 +96,22 @@ absl::StatusOr<std::string> FingerprintOf(X509* certificate) {
   return hash;
 }
 
+absl::StatusOr<std::string> TokenHashOf(X509* certificate) {
+  const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const GENERAL_NAME* const only = names != nullptr && sk_GENERAL_NAME_num(names.get()) == 1
+                                       ? sk_GENERAL_NAME_value(names.get(), 0)
+                                       : nullptr;
+  if (only != nullptr && only->type == GEN_URI) {
+    const ASN1_STRING* const text = only->d.uniformResourceIdentifier;
+    std::string_view uri(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                         static_cast<size_t>(ASN1_STRING_length(text)));
+    if (uri.starts_with(kTokenUri)) return std::string(uri.substr(kTokenUri.size()));
+  }
+  return absl::UnauthenticatedError(
+      "this certificate of the farm's authority is not for a client: it was not issued to a token");
+}
+
 absl::StatusOr<absl::Time> TimeOf(const ASN1_TIME* time) {
   std::tm parts = {};
   if (ASN1_TIME_to_tm(time, &parts) != 1)

@@ -1,4 +1,4 @@
-// OpenSSL's objects with owners, for this folder's files.
+// OpenSSL's objects with owners, for this folder's files and for who ends TLS itself (buildkit/door).
 #pragma once
 
 #include <openssl/bio.h>
@@ -32,6 +32,9 @@ using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
 // Of a PEM text; what is longer is read by nobody.
 inline constexpr size_t kMostPemBytes = 64 << 10;
 
+// In front of the hex SHA-256 of the token that a client's certificate was issued to.
+inline constexpr std::string_view kTokenUri = "crossmill:token:";
+
 // INVALID_ARGUMENT.
 absl::StatusOr<Key> ReadKey(std::string_view pem);
 absl::StatusOr<Certificate> ReadCertificate(std::string_view pem);
@@ -47,6 +50,8 @@ absl::StatusOr<std::string> PemOf(X509* certificate);
 absl::StatusOr<Key> MakeKey();
 // Hex SHA-256 of the DER.
 absl::StatusOr<std::string> FingerprintOf(X509* certificate);
+// The token that a certificate of Authority::IssueClient was issued to. UNAUTHENTICATED: it is another one.
+absl::StatusOr<std::string> TokenHashOf(X509* certificate);
 absl::StatusOr<absl::Time> TimeOf(const ASN1_TIME* time);
 
 }  // namespace crossmill::certificates

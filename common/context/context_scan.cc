@@ -24,6 +24,7 @@
 #include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/context/directory_nodes.h"
 #include "common/context/hash_cache.h"
 
 namespace crossmill::context {
@@ -42,25 +43,6 @@ int64_t Nanos(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'00
 
 FileIdentity IdentityOf(const struct stat& info) {
   return {info.st_ino, info.st_size, Nanos(info.st_mtim), Nanos(info.st_ctim)};
-}
-
-RawSha256 RawOf(const std::string& hex) {
-  RawSha256 raw;
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  for (size_t i = 0; i < raw.size(); ++i) {
-    raw[i] = static_cast<uint8_t>(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-  }
-  return raw;
-}
-
-std::string HexOf(const RawSha256& raw) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex(64, '0');
-  for (size_t i = 0; i < raw.size(); ++i) {
-    hex[2 * i] = kDigits[raw[i] >> 4];
-    hex[2 * i + 1] = kDigits[raw[i] & 15];
-  }
-  return hex;
 }
 
 // An entry that is not a folder.
@@ -83,7 +65,7 @@ struct FolderNode {
   // Ignored itself: exists only for the exceptions below.
   bool excluded = false;
   uint32_t mode = 0;
-  int64_t mtime = 0;
+  int64_t mtime_nanos = 0;
   UniqueFd fd;
   std::vector<Item> items;
   std::vector<std::unique_ptr<FolderNode>> folders;
@@ -273,7 +255,7 @@ absl::Status Scanner::List(FolderNode* folder) {
   struct stat info;
   if (fstat(folder->fd.get(), &info) != 0) return Problem(errno, folder->path);
   folder->mode = info.st_mode & 07777;
-  folder->mtime = info.st_mtim.tv_sec;
+  folder->mtime_nanos = Nanos(info.st_mtim);
 
   // The stream takes over the descriptor it gets and closes it.
   DIR* stream = fdopendir(fcntl(folder->fd.get(), F_DUPFD_CLOEXEC, 0));
@@ -393,70 +375,29 @@ void Scanner::PartDone(FolderNode* folder) {
   }
 }
 
-void SetProperties(uint32_t mode, int64_t mtime, bool keep_times, reapi::NodeProperties* properties) {
-  properties->mutable_unix_mode()->set_value(mode);
-  if (keep_times) properties->mutable_mtime()->set_seconds(mtime);
-}
-
-// Floor, also before 1970.
-int64_t Seconds(int64_t nanos) {
-  const int64_t seconds = nanos / 1'000'000'000;
-  return nanos % 1'000'000'000 < 0 ? seconds - 1 : seconds;
-}
-
 void Scanner::Build(FolderNode* folder) {
   reapi::Directory message;
   for (const Item& item : folder->items) {
+    const NodeFacts facts = {item.name, item.mode, item.identity.mtime_nanos, options_.keep_times};
     if (item.kind == Item::Kind::kFile) {
-      reapi::FileNode* node = message.add_files();
-      node->set_name(item.name);
-      node->mutable_digest()->set_hash(HexOf(item.hash));
-      node->mutable_digest()->set_size_bytes(item.identity.size);
-      node->set_is_executable((item.mode & 0100) != 0);
-      SetProperties(item.mode, Seconds(item.identity.mtime_nanos), options_.keep_times,
-                    node->mutable_node_properties());
-      if (const auto found = hard_links_.find(&item); found != hard_links_.end()) {
-        reapi::NodeProperty* property = node->mutable_node_properties()->add_properties();
-        property->set_name("hardlink");
-        property->set_value(found->second);
-      }
+      const auto found = hard_links_.find(&item);
+      AddFile(facts, item.hash, item.identity.size, found == hard_links_.end() ? "" : found->second,
+              &message);
     } else if (item.kind == Item::Kind::kLink) {
-      reapi::SymlinkNode* node = message.add_symlinks();
-      node->set_name(item.name);
-      node->set_target(item.target);
-      if (options_.keep_times) {
-        node->mutable_node_properties()->mutable_mtime()->set_seconds(Seconds(item.identity.mtime_nanos));
-      }
+      AddLink(facts, item.target, &message);
     }
   }
   for (const auto& child : folder->folders) {
-    if (child->dropped) continue;
-    reapi::DirectoryNode* node = message.add_directories();
-    node->set_name(child->name);
-    ToProto(child->digest, node->mutable_digest());
+    if (!child->dropped) AddFolder(child->name, child->digest, &message);
   }
   if (folder->excluded && message.files().empty() && message.symlinks().empty() &&
       message.directories().empty()) {
     folder->dropped = true;
     return;
   }
-  SetProperties(folder->mode, folder->mtime, options_.keep_times, message.mutable_node_properties());
+  SetFolder({folder->name, folder->mode, folder->mtime_nanos, options_.keep_times}, &message);
   folder->message = message.SerializeAsString();
   folder->digest = DigestOf(folder->message);
-}
-
-// A property's value is text, a path is bytes; different paths stay different.
-std::string EscapedPath(std::string_view path) {
-  std::string text;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f || byte == '%') {
-      text += fmt::format("%{:02X}", byte);
-    } else {
-      text += c;
-    }
-  }
-  return text;
 }
 
 int Depth(const FolderNode* folder) {

@@ -22,7 +22,8 @@ namespace crossmill::coordinator {
 struct AuditEntry {
   // Name of the token; empty for the operator at the unix socket, and for who has no token that is known.
   std::string client;
-  // "socket", "tcp", or "http" for what came through the page's door.
+  // "socket", "tcp", "http" for what came through the page's door, or "buildkit" through that for BuildKit's
+  // clients.
   std::string door;
   // As gRPC names it: "ipv4:10.0.0.7:51034".
   std::string peer;

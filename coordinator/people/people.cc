@@ -240,6 +240,17 @@ std::optional<v1::Token> People::FindToken(const std::string& hash) const {
   return IsGood(token, now) ? std::optional(token) : std::nullopt;
 }
 
+std::vector<std::string> People::HashesOfName(std::string_view name) const {
+  const int64_t now = UnixNanos(clock_.Now());
+  std::vector<std::string> hashes;
+  MutexLock lock(mutex_);
+  for (const auto& [hash, id] : by_hash_) {
+    const v1::Token& token = tokens_.at(id);
+    if (token.name() == name && token.identity_rule().empty() && IsGood(token, now)) hashes.push_back(hash);
+  }
+  return hashes;
+}
+
 void People::NoteUse(int64_t id) {
   const int64_t now = UnixNanos(clock_.Now());
   {

@@ -59,6 +59,8 @@ class People {
   absl::StatusOr<std::vector<v1::Token>> RevokeToken(const std::string& token);
   // Of the hex SHA-256 of a secret; nothing for one that is unknown, revoked or expired.
   std::optional<v1::Token> FindToken(const std::string& hash) const;
+  // Of the secrets of good tokens with this name that no identity rule gave.
+  std::vector<std::string> HashesOfName(std::string_view name) const;
   // It was used: written down at most once a minute, by whoever comes then.
   void NoteUse(int64_t token);
 

@@ -13,6 +13,7 @@
 #include "common/base/digest.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/rpc/protocol.h"
 #include "common/words/words.h"
 #include "coordinator/rpc/peers/worker_names.h"
@@ -199,7 +200,20 @@ std::optional<Roles> Authenticator::Find(const std::string& hash) const {
     const auto found = tokens_.find(hash);
     if (found != tokens_.end()) return found->second;
   }
+  if (std::optional<Roles> lent = FindLent(hash)) return lent;
   return ask_ ? ask_(hash) : std::nullopt;
+}
+
+std::optional<Roles> Authenticator::FindLent(const std::string& hash) const {
+  std::optional<Roles> lent = lent_->Find(hash);
+  // At the socket nothing was shown that could get worthless.
+  if (lent && !lent->hash.empty()) {
+    absl::StatusOr<Roles> now = RolesOfHash(lent->hash);
+    if (!now.ok()) return std::nullopt;
+    lent = *std::move(now);
+  }
+  if (lent) lent->lent = true;
+  return lent;
 }
 
 namespace {
@@ -278,6 +292,39 @@ std::optional<absl::StatusOr<Roles>> Authenticator::RolesOfCertificate(
 bool Authenticator::Knows(const std::string& hash) const {
   if (!hash.starts_with(kCertificateMark)) return Find(hash).has_value();
   return ask_certificate_ && ask_certificate_(hash.substr(kCertificateMark.size()), false).ok();
+}
+
+absl::StatusOr<Roles> Authenticator::RolesOfHash(const std::string& hash) const {
+  absl::StatusOr<Roles> roles = absl::UnauthenticatedError("the token is not known to this coordinator");
+  if (!hash.starts_with(kCertificateMark)) {
+    if (std::optional<Roles> found = Find(hash)) roles = *std::move(found);
+  } else if (ask_certificate_) {
+    roles = ask_certificate_(hash.substr(kCertificateMark.size()), false);
+  }
+  if (roles.ok()) roles->hash = hash;
+  return roles;
+}
+
+absl::StatusOr<Roles> Authenticator::RolesOfName(std::string_view name) const {
+  Refresh();
+  std::vector<std::string> hashes;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [hash, roles] : tokens_) {
+      if (roles.name == name && roles.client != v1::ACCESS_UNSPECIFIED) hashes.push_back(hash);
+    }
+  }
+  if (ask_name_) {
+    for (std::string& hash : ask_name_(name)) hashes.push_back(std::move(hash));
+  }
+  if (hashes.size() > 1)
+    return absl::FailedPreconditionError(
+        fmt::format("{} tokens of this farm are named {}, and each may give other rights: revoke all but one",
+                    hashes.size(), Printable(name)));
+  if (hashes.empty())
+    return absl::UnauthenticatedError(fmt::format(
+        "no token of this farm is named {}: make one with this name, whose rights count", Printable(name)));
+  return RolesOfHash(hashes.front());
 }
 
 bool Authenticator::NamesWorker(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,35 +17,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/mutex.h"
-#include "coordinator/core/standing/author.h"
+#include "coordinator/rpc/peers/lent_tokens.h"
+#include "coordinator/rpc/peers/roles.h"
 #include "crossmill/v1/access.pb.h"
 
 namespace crossmill::coordinator {
-
-// Who calls, and what they may: every call has one.
-struct Roles {
-  // ACCESS_READ, ACCESS_SUBMIT, ACCESS_OPERATE, ACCESS_ADMIN, each more than those before it; unspecified: no
-  // client.
-  v1::Access client = v1::ACCESS_UNSPECIFIED;
-  bool worker = false;
-  bool at_socket = false;
-  // Of the token.
-  std::string name = {};
-  // Which workers its holder may be (peers/worker_names.h); at the socket, any.
-  std::vector<std::string> worker_names = {};
-  // Whose the builds are that it submits, and that it sees unless it operates (peers/ownership.h, ScopeOf).
-  std::string project = std::string(core::kDefaultProject);
-  // Repositories that it may push to, with stars; nothing: all that its registry lets it.
-  std::optional<std::vector<std::string>> pushes = {};
-  // What Authenticator::Knows is asked with: hex SHA-256 of the token, or the certificate's after
-  // kCertificateMark; empty at the socket.
-  std::string hash = {};
-  // Of a worker that came with a certificate: the pool that it is in, and no other.
-  std::optional<std::string> pool = {};
-
-  // May change what is of others: operators and admins, and whoever is at the socket.
-  bool Operates() const { return at_socket || client >= v1::ACCESS_OPERATE; }
-};
 
 // In front of a certificate's fingerprint where others have the hash of a token: whoever sends the bytes of a
 // certificate, which is no secret, as a token has not shown its key.
@@ -90,6 +67,10 @@ class Authenticator {
   // its key. `used`: by a call. Before the first call.
   using AskCertificate = std::function<absl::StatusOr<Roles>(const std::string& fingerprint, bool used)>;
   void AskCertificates(AskCertificate ask) { ask_certificate_ = std::move(ask); }
+  // The hashes of the good tokens of that name that are in no file: asked by RolesOfName. Before the first
+  // call.
+  using AskName = std::function<std::vector<std::string>(std::string_view name)>;
+  void AskNames(AskName ask) { ask_name_ = std::move(ask); }
   // Told of the peer of each call whose certificate is worth nothing: its next connection may have another.
   // Before the first call.
   void OnWorthless(std::function<void(std::string_view peer)> told) { on_worthless_ = std::move(told); }
@@ -109,6 +90,15 @@ class Authenticator {
   absl::StatusOr<Roles> RolesOf(const grpc::ServerContextBase& context) const;
   // Whether the token or certificate is still good that has this `Roles::hash`.
   bool Knows(const std::string& hash) const;
+  // What the holder of the token or certificate with this `Roles::hash` may do now; UNAUTHENTICATED: it is
+  // not good any more.
+  absl::StatusOr<Roles> RolesOfHash(const std::string& hash) const;
+  // The same of the client's token that has this name, for who has shown the name in a way that is believed.
+  // UNAUTHENTICATED: none has it; FAILED_PRECONDITION: several have.
+  absl::StatusOr<Roles> RolesOfName(std::string_view name) const;
+  // A token for calls of this process in the name of whoever has `roles`: worth what they are worth at each
+  // call, so nothing once the token or certificate that they come from is not good any more.
+  LentToken Lend(Roles roles) const { return {lent_, std::move(roles)}; }
 
  private:
   // What shows that a file is another one, or was written.
@@ -123,14 +113,18 @@ class Authenticator {
   // Reads the file again if it is not the one that was read last.
   void Refresh() const;
   std::optional<Roles> Find(const std::string& hash) const;
+  std::optional<Roles> FindLent(const std::string& hash) const;
   absl::StatusOr<Roles> RolesOfToken(std::string_view header) const;
   // Nothing: the other end has none.
   std::optional<absl::StatusOr<Roles>> RolesOfCertificate(const grpc::ServerContextBase& context) const;
 
   Ask ask_;
   AskCertificate ask_certificate_;
+  AskName ask_name_;
   std::function<void(std::string_view)> on_worthless_;
   std::function<void(std::string_view)> on_known_;
+  // Never null; its tokens may outlive this.
+  const std::shared_ptr<LentTokens> lent_ = std::make_shared<LentTokens>();
   // Empty: none is followed.
   std::string path_;
   std::vector<TokenRecord> own_;

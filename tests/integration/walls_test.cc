@@ -124,6 +124,8 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.People/RemoveIdentityRule", Wall::kRefused},
       // Whoever has an identity token is nobody yet.
       {"crossmill.v1.People/ExchangeIdentity", Wall::kContent},
+      // Of the token that asks.
+      {"crossmill.v1.People/IssueCertificate", Wall::kContent},
       {"crossmill.v1.People/VerifyAudit", Wall::kRefused},
       {"crossmill.v1.People/ListAudit", Wall::kRefused},
       {"crossmill.v1.Machines/CreateInvitation", Wall::kRefused},

@@ -108,10 +108,12 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
   void Tell(const grpc::Status& status) {
     const grpc::ServerContextBase& context = *info_.server_context();
     entry_.peer = context.peer();
-    // The page's door calls from within (http/rpc_calls.h).
-    entry_.door = entry_.peer.starts_with("unix:")    ? "socket"
-                  : entry_.peer.starts_with("inproc") ? "http"
-                                                      : "tcp";
+    // The page's door calls from within (http/rpc_calls.h), and so does the one for BuildKit's clients.
+    const bool lent = caller_ && caller_->ok() && (*caller_)->lent;
+    entry_.door = entry_.peer.starts_with("unix:")     ? "socket"
+                  : !entry_.peer.starts_with("inproc") ? "tcp"
+                  : lent                               ? "buildkit"
+                                                       : "http";
     if (entry_.call == kExchange) {
       if (status.ok()) TellOfExchange();
       return;

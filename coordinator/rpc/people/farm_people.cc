@@ -25,9 +25,11 @@ absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStor
   farm->service_ = std::make_unique<PeopleService>(*farm->people_, *farm->identities_, farm->heads_,
                                                    data_folder + "/audit.log", clock, authenticator);
   authenticator.AskAlso(AskPeople(*farm->people_));
+  authenticator.AskNames(AskPeopleByName(*farm->people_));
   MachineOptions machines;
   machines.certificate_life = certificate_life;
   ASSIGN_OR_RETURN(machines.authority, LoadAuthority(data_folder));
+  if (machines.authority) farm->service_->IssueBy(*machines.authority);
   ASSIGN_OR_RETURN(farm->machines_, Machines::Open(farm->machine_records_, clock, std::move(machines)));
   farm->machines_service_ =
       std::make_unique<MachinesService>(*farm->machines_, AddressOfFarm(data_folder), authenticator);

@@ -20,6 +20,8 @@ namespace {
 
 constexpr int32_t kUsualLines = 100;
 constexpr int32_t kMostLines = 10'000;
+// It is worth nothing any more when its token is not, so this only bounds how long a lost key is looked for.
+constexpr absl::Duration kLifeOfACertificate = absl::Hours(24 * 365);
 
 }  // namespace
 
@@ -38,6 +40,10 @@ Authenticator::Ask AskPeople(People& people) {
     if (!roles.Operates()) roles.pushes.emplace(token->pushes().begin(), token->pushes().end());
     return roles;
   };
+}
+
+Authenticator::AskName AskPeopleByName(People& people) {
+  return [&people](std::string_view name) { return people.HashesOfName(name); };
 }
 
 grpc::Status PeopleService::CreateProject(grpc::ServerContext* context,
@@ -146,6 +152,32 @@ grpc::Status PeopleService::ExchangeIdentity(grpc::ServerContext*, const v1::Exc
   absl::StatusOr<v1::ExchangeIdentityResponse> given = identities_.Exchange(*request);
   if (given.ok()) *response = *std::move(given);
   return ToGrpc(given.status());
+}
+
+grpc::Status PeopleService::IssueCertificate(grpc::ServerContext* context,
+                                             const v1::IssueCertificateRequest* request,
+                                             v1::IssueCertificateResponse* response) {
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  if (!authority_) {
+    return ToGrpc(absl::FailedPreconditionError(
+        "this farm has no authority of its own: `crossmill admin init` on the coordinator's machine makes "
+        "one; or "
+        "have certificates from the authority of the coordinator's --buildkit-client-ca"));
+  }
+  if (roles->hash.empty() || roles->hash.starts_with(kCertificateMark) || roles->lent) {
+    return ToGrpc(
+        absl::FailedPreconditionError("a certificate stands for a token, and this call came without one: "
+                                      "make a token (`crossmill admin token "
+                                      "create NAME --role submit`) and ask with it, over TCP"));
+  }
+  const auto issued =
+      authority_->IssueClient(request->certificate_request(), roles->hash, clock_.Now(), kLifeOfACertificate);
+  if (!issued.ok()) return ToGrpc(issued.status());
+  response->set_certificate(issued->pem);
+  response->set_authority(authority_->certificate_pem());
+  response->set_not_after(UnixNanos(issued->not_after));
+  return grpc::Status::OK;
 }
 
 grpc::Status PeopleService::VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest*,

@@ -2,10 +2,12 @@
 // tokens, for everybody.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/certificates/authority.h"
 #include "coordinator/identity/identities.h"
 #include "coordinator/people/people.h"
 #include "coordinator/rpc/authenticator.h"
@@ -19,6 +21,8 @@ inline constexpr char kAuditLog[] = "audit.log";
 
 // What the authenticator is asked of a token of the record. `people` outlives it.
 Authenticator::Ask AskPeople(People& people);
+// Of tokens by name, but for those that identity rules gave: their holders have no other claim to the name.
+Authenticator::AskName AskPeopleByName(People& people);
 
 // Thread safe.
 class PeopleService final : public v1::People::Service {
@@ -32,6 +36,9 @@ class PeopleService final : public v1::People::Service {
         audit_(std::move(audit)),
         clock_(clock),
         authenticator_(authenticator) {}
+
+  // Who signs certificates of clients; nobody until then. Before the first call.
+  void IssueBy(certificates::Authority authority) { authority_ = std::move(authority); }
 
   grpc::Status CreateProject(grpc::ServerContext* context, const v1::CreateProjectRequest* request,
                              v1::CreateProjectResponse* response) override;
@@ -55,6 +62,8 @@ class PeopleService final : public v1::People::Service {
                                   v1::RemoveIdentityRuleResponse* response) override;
   grpc::Status ExchangeIdentity(grpc::ServerContext* context, const v1::ExchangeIdentityRequest* request,
                                 v1::ExchangeIdentityResponse* response) override;
+  grpc::Status IssueCertificate(grpc::ServerContext* context, const v1::IssueCertificateRequest* request,
+                                v1::IssueCertificateResponse* response) override;
   grpc::Status VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest* request,
                            v1::VerifyAuditResponse* response) override;
   grpc::Status ListAudit(grpc::ServerContext* context, const v1::ListAuditRequest* request,
@@ -67,6 +76,7 @@ class PeopleService final : public v1::People::Service {
   const std::string audit_;
   Clock& clock_;
   const Authenticator& authenticator_;
+  std::optional<certificates::Authority> authority_;
 };
 
 }  // namespace crossmill::coordinator

@@ -208,6 +208,7 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.People/CreateToken", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.People/SetProject", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.People/ListAudit", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/IssueCertificate", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Machines/CreateInvitation", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.Machines/RemoveMachine", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.Machines/Join", v1::ACCESS_OPEN},
