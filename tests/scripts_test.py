@@ -5,6 +5,7 @@ Run by ctest. Programs of the machine are replaced by shims in PATH; nothing out
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,38 @@ class ScriptsTest(unittest.TestCase):
         again = self.run_script("scripts/base-images", "build", *made)
         self.assertEqual((again.returncode, again.stderr), (0, ""))
         self.assertIsNotNone(stand_ins.find("node:18"))
+
+    # ---- another architecture ----
+
+    def test_an_arm_host_says_what_the_machine_lacks_and_that_it_is_a_skip(self):
+        # Nothing but what the script begins with.
+        for tool in ("bash", "dirname", "nproc", "id", "cat", "tr", "realpath", "uname"):
+            (self.shims / tool).symlink_to(shutil.which(tool))
+        machine = self.folder / "machine"
+        started = self.run_script("scripts/arm-host", "start", "--folder", machine, PATH=str(self.shims))
+        self.assertEqual((started.returncode, started.stderr),
+                         (77, "arm-host: qemu-system-aarch64 is missing: scripts/install-dependencies --arm\n"))
+        self.assertFalse(machine.exists())
+
+    def test_an_arm_host_that_does_not_run_is_said(self):
+        machine = self.folder / "machine"
+        self.assertEqual(self.run_script("scripts/arm-host", "status", "--folder", machine).returncode, 3)
+        ran = self.run_script("scripts/arm-host", "run", "--folder", machine, "true")
+        self.assertEqual((ran.returncode, ran.stderr), (1, f"arm-host: no machine runs in {machine}: scripts/arm-host start\n"))
+        # A number that a living process of somebody else has is no machine: it is neither taken for one nor ended.
+        machine.mkdir()
+        (machine / "pid").write_text(f"{os.getpid()}\n")
+        self.assertEqual(self.run_script("scripts/arm-host", "status", "--folder", machine).returncode, 3)
+        (machine / "mine").write_text("kept\n")
+        self.assertEqual(self.run_script("scripts/arm-host", "stop", "--remove", "--folder", machine).returncode, 0)
+        self.assertEqual([file.name for file in machine.iterdir()], ["mine"])
+
+    def test_packages_of_an_architecture_without_a_compiler_are_refused_before_anything_is_made(self):
+        for tool in ("cmake", "cpack"):
+            self.shim(tool, f"#!/bin/sh\necho {tool} ran >&2\nexit 9\n")
+        refused = self.run_script("scripts/make-packages", "--arch", "riscv64")
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, r"^make-packages: packages for riscv64 are made on a machine of it; from here .*arm64\n$")
 
     # ---- what was skipped and what failed ----
 
