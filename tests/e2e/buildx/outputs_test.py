@@ -111,10 +111,9 @@ class FilesTest(Outputs):
 
     def test_a_folder_can_become_exactly_that(self):
         (self.out / "old").write_text("old")
-        result = self.buildx("build", "-o", f"type=local,dest={self.out},mode=delete", self.context)
-        self.assertEqual(result.returncode, 0, self.story(result))
+        self.bx("-o", f"type=local,dest={self.out},mode=delete", "--allow", "buildx.local.delete")
         self.assertEqual({each.name for each in self.out.iterdir()}, {"bin", "data"})
-        self.bx("-o", f"type=local,dest={self.out},mode=delete", "--platform", PLATFORMS)
+        self.bx("-o", f"type=local,dest={self.out},mode=delete", "--allow", "buildx.local.delete", "--platform", PLATFORMS)
         self.assertEqual({each.name for each in self.out.iterdir()}, {"linux_amd64", "linux_arm64"})
 
     def test_a_second_export_sends_what_changed(self):
@@ -204,7 +203,7 @@ class ArchivesTest(Outputs):
 
     def test_what_docker_cannot_hold_is_refused_before_anything_is_built(self):
         refused = self.bx("-o", f"type=docker,dest={self.out}/image.tar", "--platform", PLATFORMS, code=1)
-        self.assert_says(refused, "docker exporter does not currently support exporting manifest lists")
+        self.assert_says(refused, "exporting manifest lists")
         refused = self.bx("-o", f"type=oci,compression=estargz,dest={self.out}/image.tar", code=1)
         self.assert_says(refused, "compression=estargz", "zstd, gzip or uncompressed")
 

@@ -123,6 +123,8 @@ class BlobTaker final : public content::Content::Service {
       if (DigestOf(data).Oci() != request.expected()) return {grpc::StatusCode::DATA_LOSS, "digest"};
       order.push_back(request.expected());
       blobs[request.expected()] = data;
+      // As containerd does.
+      stream->Write(response);
       return grpc::Status::OK;
     }
     return grpc::Status::OK;
