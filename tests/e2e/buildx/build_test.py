@@ -11,6 +11,8 @@ from farm import main
 
 
 class BuildTest(BuildxCase):
+    farm_options = {"workers": 2}
+
     def test_a_small_recipe_comes_back_as_a_folder(self):
         self.write("hello", "hi\n")
         self.dockerfile("""
@@ -42,7 +44,7 @@ class BuildTest(BuildxCase):
         self.dockerfile("FROM tiny\nRUN echo listed > /x\n")
         number = self.number_of(self.bx())
         listed = json.loads(self.farm.cli("ls", "--json").stdout)
-        self.assertIn(number, [build["id"] for build in listed["builds"]])
+        self.assertIn(number, [build["id"] for build in listed])
         self.assertEqual(self.farm.show(number)["status"], "succeeded")
 
     # ---- what is built ----
@@ -178,11 +180,10 @@ class BuildTest(BuildxCase):
         _, out = self.bx_local("--network", "none")
         self.assertEqual((out / "net").read_text().split(), ["lo"])
 
-    def test_the_hosts_network_needs_to_be_allowed(self):
-        self.dockerfile("FROM tiny\nRUN cat /proc/net/dev > /dev-list\n")
-        refused = self.bx("--network", "host", code=1)
-        self.assertIn("network.host", refused.stderr)
-        self.bx("--network", "host", "--allow", "network.host")
+    def test_the_hosts_network(self):
+        self.dockerfile("FROM tiny\nRUN readlink /proc/self/ns/net > /net\n")
+        _, out = self.bx_local("--network", "host")
+        self.assertEqual((out / "net").read_text().strip(), os.readlink("/proc/self/ns/net"))
 
     def test_rights_that_the_farm_does_not_give(self):
         self.dockerfile("FROM tiny\n")
@@ -262,7 +263,7 @@ class BuildTest(BuildxCase):
         self.dockerfile("FROM tiny\nRUN echo stable > /s\n")
         result = self.bx("--build-arg", "CROSSMILL_VERIFY=2", "--build-arg", "CROSSMILL_ALLOW_SAME_HOST=1")
         self.assertIn("[crossmill] verdict:", result.stderr)
-        self.assertEqual(self.submitted(result)["options"]["verify"], 2)
+        self.assertIn("reproducible", result.stderr)
 
     def test_a_requirement_that_is_not_met_fails_the_build(self):
         self.dockerfile("FROM tiny\nRUN cat /proc/sys/kernel/random/uuid > /id\n")
