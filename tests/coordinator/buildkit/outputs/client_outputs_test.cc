@@ -133,7 +133,7 @@ class BlobTaker final : public content::Content::Service {
   std::vector<std::string> order;
 };
 
-class Credentials final : public moby::filesync::v1::Auth::Service {
+class ClientLogin final : public moby::filesync::v1::Auth::Service {
  public:
   grpc::Status Credentials(grpc::ServerContext*, const moby::filesync::v1::CredentialsRequest* request,
                            moby::filesync::v1::CredentialsResponse* response) override {
@@ -289,7 +289,7 @@ TEST_F(ClientOutputsTest, ATarHoldsTheTree) {
 }
 
 TEST_F(ClientOutputsTest, APushTakesTheClientsCredentials) {
-  Credentials auth;
+  ClientLogin auth;
   const BuiltImage image = BuiltFor({"amd64"});
   const auto response =
       Run({&auth}, image, "image", {{"name", "registry.example/app:1,docker.io/team/app"}, {"push", "true"}});
