@@ -32,8 +32,9 @@ struct BuildRun {
 // Submits and waits for the end; when `stop` does, the build is cancelled. The request's secrets are wiped.
 // `attached` is called once the build has its number, and what it returns lives until the build ends. An
 // error of the build has the place in the Dockerfile and the vertex that failed; CANCELLED: `stop`.
-absl::StatusOr<v1::BuildView> RunBuild(const BuildRun& run, v1::SubmitBuildRequest* request,
-                                       const std::function<std::shared_ptr<void>(int64_t build)>& attached);
+absl::StatusOr<v1::BuildView> RunBuild(
+    const BuildRun& run, v1::SubmitBuildRequest* request,
+    const std::function<absl::StatusOr<std::shared_ptr<void>>(int64_t build)>& attached);
 
 // Lines that only the farm can say of a build that ended well: the verdict and where to look, packages that
 // were compiled.

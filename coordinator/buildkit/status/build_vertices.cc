@@ -74,7 +74,8 @@ std::map<uint32_t, std::string> VertexNames(const v1::StageView& stage, const st
 }
 
 std::string FailureText(const v1::StepView& step) {
-  if (!step.failure().empty()) return step.failure();
+  const std::string plain = fmt::format("exit code {}", step.exit_code());
+  if (!step.failure().empty() && step.failure() != plain) return step.failure();
   if (step.instruction() != "RUN") return fmt::format("{} failed", step.text());
   return fmt::format("process {} did not complete successfully: exit code: {}",
                      WriteJson(Json(CommandOf(step))), step.exit_code());

@@ -33,7 +33,8 @@ struct BoardLimits {
 // Thread safe. Readers share what is kept: a slow one costs nothing but its place. Vertices may outlive it.
 class StatusBoard final : public ProgressBoard {
  public:
-  explicit StatusBoard(Clock& clock, BoardLimits limits = {});
+  // `salt`: of digests; clients show several builds as one graph, in which equal digests are one vertex.
+  explicit StatusBoard(Clock& clock, std::string salt = "", BoardLimits limits = {});
   ~StatusBoard() override;
 
   std::shared_ptr<ProgressVertex> Begin(std::string_view name,
