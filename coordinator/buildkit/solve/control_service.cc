@@ -137,7 +137,7 @@ grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::Stat
   size_t place = 0;
   bk::StatusResponse response;
   while (build->board().Next(&place, &response, gone.token())) {
-    if (!writer->Write(response)) break;
+    if (!writer->Write(response) || build->board().EndsAt(place)) break;
     std::this_thread::sleep_for(kStatusPause);
   }
   return grpc::Status::OK;
