@@ -90,6 +90,13 @@ void DeclareFlags(Command& command) {
   app.add_option("--http", options.http_address, "ADDRESS:PORT of the page and the HTTP API (default: none)");
   app.add_option("--http-name", options.http_names,
                  "Name that the coordinator has in URLs, besides this machine's (repeatable)");
+  app.add_option(
+      "--buildkit", options.buildkit_address,
+      "ADDRESS:PORT for clients of BuildKit, buildx and others, with client certificates (default: "
+      "DATA/buildkit.sock only)");
+  app.add_option(
+      "--buildkit-client-ca", options.buildkit_client_ca,
+      "PEM authorities whose certificates name tokens at --buildkit (default: the farm's own authority)");
   app.add_flag("--public-badges", options.public_badges, "Badges of names can be read without a token");
   app.add_option("--webhook-allow", options.webhook_networks,
                  "Network that is not public and that webhooks may reach: 10.0.0.0/8 (repeatable)");

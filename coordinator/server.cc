@@ -16,6 +16,7 @@
 #include "common/words/platform.h"
 #include "coordinator/audit/audit_log.h"
 #include "coordinator/backup/restoring.h"
+#include "coordinator/buildkit/buildkit_front.h"
 #include "coordinator/core/standing/state_changes.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/planning/known_end.h"
@@ -120,6 +121,7 @@ class ServerImpl final : public Server {
     if (images_) images_->Stop();
     if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
+    if (buildkit_) buildkit_->Stop();
     if (http_door_) http_door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
@@ -218,6 +220,7 @@ class ServerImpl final : public Server {
     RETURN_IF_ERROR(OpenNotices());
     RETURN_IF_ERROR(Listen());
     RETURN_IF_ERROR(OpenHttpDoor());
+    RETURN_IF_ERROR(OpenBuildKit(engine.build_platform));
     known_end_.Begin();
     readiness_.Tell([this](bool serves) { rpc_->SetServing(serves); });
     readiness_.Enter(Readiness::Stage::kServing);
@@ -228,6 +231,7 @@ class ServerImpl final : public Server {
     connections_->SetLimits(ShareDescriptors(limits.doors, RaiseDescriptorLimit()).tcp);
     absl::Status loaded = rpc_->ReloadCertificate();
     if (http_door_) loaded.Update(http_door_->ReloadCertificate());
+    loaded.Update(buildkit_->ReloadCertificates());
     return loaded;
   }
 
@@ -235,6 +239,7 @@ class ServerImpl final : public Server {
 
   int tcp_port() const override { return rpc_->tcp_port(); }
   const std::string& unix_socket() const override { return options_.listen.unix_socket; }
+  const std::string& buildkit_socket() const override { return buildkit_->unix_socket(); }
 
  private:
   absl::Status OpenRetention() {
@@ -474,6 +479,20 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenBuildKit(const v1::Platform& platform) {
+    const buildkit::FrontOptions options{options_.data_folder, options_.buildkit_address,
+                                         options_.listen.certificate_file, options_.listen.key_file,
+                                         options_.buildkit_client_ca};
+    const buildkit::ExportServices exports{*blobs_, *images_, *image_records_, assembler_->compressor(),
+                                           evidence_.get()};
+    const auto page = [this] { return http_door_ ? http_door_->url() : ""; };
+    ASSIGN_OR_RETURN(
+        buildkit_, buildkit::BuildKitFront::Start(
+                       options, {*authenticator_, rpc_->InProcessChannel(), *new_blobs_, *images_, *sources_,
+                                 *submissions_, clock_, platform, options_.limits.planning, exports, page}));
+    return absl::OkStatus();
+  }
+
   ServerOptions options_;
   KnownEnd known_end_{options_.data_folder + "/record.alive"};
   const door::OwnTokens session_tokens_ = {
@@ -559,6 +578,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<door::HttpDoor> http_door_;
+  std::unique_ptr<buildkit::BuildKitFront> buildkit_;
   const FreeMemory free_memory_;
 };
 

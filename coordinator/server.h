@@ -31,6 +31,12 @@ struct ServerOptions {
   std::vector<std::string> http_names;
   // Badges can be read without a token.
   bool public_badges = false;
+  // BuildKit's client API for other machines: ADDRESS:PORT, with the certificate of `listen`; empty:
+  // DATA/buildkit.sock only.
+  std::string buildkit_address;
+  // PEM of authorities whose certificates name tokens by their common name; empty: the farm's own authority
+  // alone.
+  std::string buildkit_client_ca;
   // Networks that are not public and to which webhooks may go nevertheless: "10.0.0.0/8".
   std::vector<std::string> webhook_networks;
   // Empty: DATA/tokens.
@@ -92,6 +98,8 @@ class Server {
   virtual absl::Status Reload(const Limits& limits) = 0;
   virtual int tcp_port() const = 0;
   virtual const std::string& unix_socket() const = 0;
+  // For clients of BuildKit.
+  virtual const std::string& buildkit_socket() const = 0;
 };
 
 }  // namespace crossmill::coordinator

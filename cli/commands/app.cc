@@ -135,6 +135,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWebhookCommands(app, session);
   AddRetentionCommands(app, session);
   AddLoginCommands(app, session);
+  AddBuildxCommand(app, session);
   AddFarmCommands(app, session);
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);

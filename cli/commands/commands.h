@@ -35,6 +35,8 @@ void AddWorkerCommands(CLI::App& app, Session& session);
 void AddWebhookCommands(CLI::App& app, Session& session);
 // login, logout
 void AddLoginCommands(CLI::App& app, Session& session);
+// buildx-setup
+void AddBuildxCommand(CLI::App& app, Session& session);
 // up, down
 void AddFarmCommands(CLI::App& app, Session& session);
 // page

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -11,46 +10,13 @@
 #include "common/base/files.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/flatten.h"
-#include "common/oci/image.h"
-#include "common/oci/image_walk.h"
 #include "common/oci/layout.h"
+#include "common/oci/platform_images.h"
 
 namespace crossmill::cli {
 namespace {
 
 using Type = OutputTarget::Type;
-
-struct PlatformManifest {
-  v1::Platform platform;
-  Digest manifest;
-};
-
-// The image's platforms that are in the store, in the order of its index.
-absl::StatusOr<std::vector<PlatformManifest>> PlatformsOf(BlobStore& blobs, const Digest& root) {
-  ASSIGN_OR_RETURN(const std::string bytes, blobs.Get(root));
-  ASSIGN_OR_RETURN(const std::string type, oci::DocumentType(bytes));
-  std::vector<PlatformManifest> found;
-  if (oci::IsManifestType(type)) {
-    ASSIGN_OR_RETURN(const oci::ImageBlobs image, oci::WalkImage(blobs, root));
-    found.push_back({image.platforms.empty() ? v1::Platform() : image.platforms.front(), root});
-    return found;
-  }
-  ASSIGN_OR_RETURN(const oci::ImageIndex index, oci::ParseImageIndex(bytes));
-  for (const oci::Descriptor& descriptor : index.manifests) {
-    if (!oci::IsImageDescriptor(descriptor) || !descriptor.platform || !blobs.Has(descriptor.digest))
-      continue;
-    found.push_back({*descriptor.platform, descriptor.digest});
-  }
-  if (found.empty()) return absl::FailedPreconditionError("the image has no platform in the farm's store");
-  return found;
-}
-
-// "linux_arm_v7", as buildx calls the folders.
-std::string FolderOf(const v1::Platform& platform) {
-  std::string name = oci::PlatformText(platform);
-  std::replace(name.begin(), name.end(), '/', '_');
-  return name;
-}
 
 std::string ParentFolder(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -85,43 +51,30 @@ class ImageWriter {
   absl::Status WriteStream(const layer::Sink& sink, const std::string& temporary_folder) {
     if (target_.type == Type::kOci)
       return oci::WriteLayout(blobs_, root_, image_.names, sink, image_.annotations);
-    ASSIGN_OR_RETURN(const std::vector<PlatformManifest> platforms, PlatformsOf(blobs_, root_));
-    ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(temporary_folder));
+    ASSIGN_OR_RETURN(const std::vector<oci::PlatformImage> platforms, oci::PlatformImages(blobs_, root_));
     if (target_.type == Type::kDocker) {
       if (platforms.size() > 1) {
         return absl::InvalidArgumentError(
             "docker's archive holds one platform, the image has several; use type=oci, or build for one "
             "platform");
       }
+      ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(temporary_folder));
       return oci::WriteDockerArchive(blobs_, platforms.front().manifest, image_.names, contents, sink);
     }
-    return WriteTar(platforms, temporary_folder, sink);
-  }
-
-  absl::Status WriteTar(std::vector<PlatformManifest> platforms, const std::string& temporary_folder,
-                        const layer::Sink& sink) {
-    const bool split = target_.split || platforms.size() > 1;
-    // A canonical tar is sorted.
-    std::sort(platforms.begin(), platforms.end(), [](const PlatformManifest& a, const PlatformManifest& b) {
-      return layer::ComparePaths(FolderOf(a.platform), FolderOf(b.platform)) < 0;
-    });
-    layer::CanonicalTarWriter tar(sink);
-    for (const PlatformManifest& one : platforms) {
-      ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(temporary_folder));
-      oci::Flattener flattener(contents);
-      RETURN_IF_ERROR(oci::AddImageLayers(blobs_, one.manifest, flattener));
-      RETURN_IF_ERROR(oci::WriteTree(flattener, split ? FolderOf(one.platform) : "", tar));
-    }
-    return tar.Finish();
+    oci::TreesOptions trees;
+    trees.split = target_.split || platforms.size() > 1;
+    trees.temporary_folder = temporary_folder;
+    return oci::WriteTreesTar(blobs_, platforms, trees, sink);
   }
 
   absl::Status WriteFolder() {
-    ASSIGN_OR_RETURN(const std::vector<PlatformManifest> platforms, PlatformsOf(blobs_, root_));
+    ASSIGN_OR_RETURN(const std::vector<oci::PlatformImage> platforms, oci::PlatformImages(blobs_, root_));
     RETURN_IF_ERROR(MakeFolders(target_.destination));
     const bool split = target_.split || platforms.size() > 1;
-    for (const PlatformManifest& one : platforms) {
+    for (const oci::PlatformImage& one : platforms) {
       const std::string folder =
-          split ? fmt::format("{}/{}", target_.destination, FolderOf(one.platform)) : target_.destination;
+          split ? fmt::format("{}/{}", target_.destination, oci::PlatformFolder(one.platform))
+                : target_.destination;
       if (split) RETURN_IF_ERROR(MakeFolders(folder));
       ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(target_.destination));
       oci::Flattener flattener(contents);

@@ -1,9 +1,6 @@
 #include "cli/recipe/build_flags.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -12,6 +9,7 @@
 #include "cli/show/text.h"
 #include "common/base/status.h"
 #include "common/oci/annotations.h"
+#include "common/plan/step_flags.h"
 #include "common/plan/submitted_options.h"
 #include "common/plan/variation.h"
 #include "common/words/normalize_rules.h"
@@ -132,7 +130,7 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
     options->add_neutral(glob);
   }
   for (const std::string& text : flags.extra_hosts) {
-    ASSIGN_OR_RETURN(*options->add_extra_hosts(), ParseExtraHost(text));
+    ASSIGN_OR_RETURN(*options->add_extra_hosts(), plan::ParseExtraHost(text));
   }
   if (!flags.shm_size.empty()) {
     ASSIGN_OR_RETURN(const int64_t bytes, ParseSize(flags.shm_size, "--shm-size"));
@@ -141,13 +139,7 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
   ASSIGN_OR_RETURN(const v1::StepBounds bounds, MakeStepBounds(flags.bounds));
   if (bounds.ByteSizeLong() > 0) *options->mutable_step_bounds() = bounds;
   for (const std::string& text : flags.ulimits) {
-    ASSIGN_OR_RETURN(const v1::Ulimit limit, ParseUlimit(text));
-    // As in Docker, the last one of a name counts.
-    auto& limits = *options->mutable_ulimits();
-    limits.erase(std::remove_if(limits.begin(), limits.end(),
-                                [&](const v1::Ulimit& known) { return known.name() == limit.name(); }),
-                 limits.end());
-    *options->add_ulimits() = limit;
+    RETURN_IF_ERROR(plan::AddUlimit(text, options));
   }
   for (const std::string& list : flags.no_cache_stages) {
     for (const std::string& stage : Split(list, ',')) {
@@ -187,63 +179,11 @@ absl::Status AddPlacement(const BuildFlags& flags, v1::BuildOptions* options) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ParseExtraHost(std::string_view text) {
-  size_t end = text.find('=');
-  if (end == std::string_view::npos) end = text.find(':');
-  if (end == std::string_view::npos || end == 0) {
-    return absl::InvalidArgumentError(fmt::format("--add-host {}: expected NAME:ADDRESS", text));
-  }
-  const std::string_view name = text.substr(0, end);
-  std::string_view address = text.substr(end + 1);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
-    address = address.substr(1, address.size() - 2);
-  }
-  if (address == "host-gateway") {
-    return absl::InvalidArgumentError(fmt::format(
-        "--add-host {}: host-gateway means another address on every worker; name the address", text));
-  }
-  if (name.find_first_of(" \t\n#") != std::string_view::npos) {
-    return absl::InvalidArgumentError(fmt::format("--add-host {}: \"{}\" is no host name", text, name));
-  }
-  std::array<unsigned char, sizeof(in6_addr)> bytes;
-  const std::string terminated(address);
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) != 1 &&
-      inet_pton(AF_INET6, terminated.c_str(), bytes.data()) != 1) {
-    return absl::InvalidArgumentError(fmt::format("--add-host {}: \"{}\" is no IP address", text, address));
-  }
-  return fmt::format("{} {}", address, name);
-}
-
 absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag) {
   const absl::StatusOr<int64_t> size = crossmill::ParseSize(text);
   if (size.ok()) return size;
   return absl::InvalidArgumentError(
       fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
-}
-
-absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text) {
-  const size_t equals = text.find('=');
-  const std::string_view name = text.substr(0, equals);
-  if (equals == std::string_view::npos || !plan::IsUlimitName(name)) {
-    return absl::InvalidArgumentError(fmt::format(
-        "--ulimit {}: expected NAME=SOFT[:HARD] with a name such as nofile, nproc, core, memlock or stack",
-        text));
-  }
-  const std::vector<std::string> values = Split(text.substr(equals + 1), ':');
-  const std::optional<int64_t> soft = ParseNumber(values.front());
-  const std::optional<int64_t> hard = ParseNumber(values.back());
-  if (values.size() > 2 || !soft || !hard || *soft < -1 || *hard < -1) {
-    return absl::InvalidArgumentError(
-        fmt::format("--ulimit {}: expected one or two numbers, SOFT[:HARD]; -1 is unlimited", text));
-  }
-  if (*hard != -1 && (*soft == -1 || *soft > *hard)) {
-    return absl::InvalidArgumentError(fmt::format("--ulimit {}: the soft limit is above the hard one", text));
-  }
-  v1::Ulimit limit;
-  limit.set_name(std::string(name));
-  limit.set_soft(*soft);
-  limit.set_hard(*hard);
-  return limit;
 }
 
 absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
@@ -390,32 +330,6 @@ absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
         fmt::format("{}={}: expected seconds since 1970{}", name, text, flag ? ", git or none" : ""));
   }
   return EpochChoice{EpochMode::kNumber, *seconds};
-}
-
-absl::StatusOr<int64_t> ParseDate(const std::string& text) {
-  absl::Time time;
-  std::string error;
-  if (absl::ParseTime("%Y-%m-%d", text, absl::UTCTimeZone(), &time, &error) ||
-      absl::ParseTime(absl::RFC3339_full, text, absl::UTCTimeZone(), &time, &error)) {
-    return absl::ToUnixSeconds(time);
-  }
-  return absl::InvalidArgumentError(
-      fmt::format("{} is no date; expected 2024-05-01 or 2024-05-01T12:00:00Z", text));
-}
-
-absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag) {
-  absl::Duration duration;
-  if (const std::optional<int64_t> seconds = ParseNumber(text)) {
-    duration = absl::Seconds(*seconds);
-  } else if (!absl::ParseDuration(Av(text), &duration)) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} {}: expected a time such as 90s, 45m or 1h30m", flag, text));
-  }
-  if (duration < absl::Seconds(1) || duration > absl::Hours(24 * 365)) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} {}: expected at least a second and less than a year", flag, text));
-  }
-  return static_cast<uint32_t>(absl::ToInt64Seconds(duration));
 }
 
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text) {

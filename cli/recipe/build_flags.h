@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "cli/recipe/step_bound_flags.h"
 #include "cli/show/progress.h"
+#include "common/words/time_flags.h"  // IWYU pragma: export
 #include "crossmill/v1/build.pb.h"
 
 namespace crossmill::cli {
@@ -146,17 +147,9 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 // A number, "git" or "none"; `flag` unset: `variable` SOURCE_DATE_EPOCH, a number.
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
-// "2024-05-01" (its beginning, UTC) or a time as RFC 3339 has it, in seconds since 1970. INVALID_ARGUMENT.
-absl::StatusOr<int64_t> ParseDate(const std::string& text);
-// "90", "90s", "45m", "1h30m": whole seconds, more than 0.
-absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
-// --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".
-absl::StatusOr<std::string> ParseExtraHost(std::string_view text);
 // "64m", "1.5g", "65536": bytes, more than 0; k, m, g and t are powers of 1024.
 absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag);
-// --ulimit: "NAME=SOFT[:HARD]"; -1 is unlimited.
-absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text);
 
 // Everything but platforms left out (`own` is the default) and an epoch taken from git (-1 then).
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,

@@ -138,18 +138,7 @@ ExitCode GravestExit(absl::Span<const int> codes) {
 }
 
 std::string RequirementText(v1::Verdict verdict, int code, const Requirement& requirement) {
-  if (code != kExitTooFewHosts)
-    return fmt::format("crossmill: --require reproducible: the verdict is {}\n", Word(verdict));
-  return fmt::format("crossmill: --min-hosts {}: the verdict ({}) rests on executions on fewer hosts\n",
-                     requirement.min_hosts, Word(verdict));
-}
-
-bool RestsOnFewerHosts(const v1::CellView& cell, uint32_t hosts) {
-  const v1::CellComparison& comparison = cell.comparison();
-  if (hosts == 0 || comparison.hosts() >= hosts) return false;
-  const bool nothing_executed = comparison.verdict() == v1::VERDICT_REPRODUCIBLE &&
-                                comparison.executions() == 0 && comparison.steps().empty();
-  return !nothing_executed;
+  return fmt::format("crossmill: {}\n", UnmetText(verdict, code == kExitTooFewHosts, requirement));
 }
 
 absl::Status WithHint(absl::Status status, const std::string& hint) {

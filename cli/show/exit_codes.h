@@ -8,7 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "common/words/overall.h"  // IWYU pragma: export
+#include "common/words/overall.h"      // IWYU pragma: export
+#include "common/words/requirement.h"  // IWYU pragma: export
 #include "crossmill/v1/build.pb.h"
 
 namespace crossmill::cli {
@@ -42,13 +43,6 @@ std::string ExitCodeHelp();
 // CANCELLED cancelled, the rest infrastructure.
 int ExitCodeOf(const absl::Status& status);
 
-// --require and --min-hosts.
-struct Requirement {
-  bool reproducible = false;
-  // 0: any number.
-  uint32_t min_hosts = 0;
-};
-
 // The code of a finished build. Failed comes before not reproducible, and that before too few hosts.
 int ExitCodeOf(const v1::BuildView& build, const Requirement& requirement);
 int ExitCodeOf(const v1::BuildView& build, bool require_reproducible);
@@ -57,11 +51,6 @@ ExitCode GravestExit(absl::Span<const int> codes);
 
 // What a requirement that is not met is told by, with the code that it gives: a line.
 std::string RequirementText(v1::Verdict verdict, int code, const Requirement& requirement);
-
-// The verdict of the cell does not rest on executions on so many hosts: a step of its has witnesses on fewer.
-// An emulated execution is one on the host that emulates. Where no step was executed at all there is nothing
-// that another host could do otherwise.
-bool RestsOnFewerHosts(const v1::CellView& cell, uint32_t hosts);
 
 // Attach to an error what a person can do about it, and the exit code it ends the program with.
 absl::Status WithHint(absl::Status status, const std::string& hint);

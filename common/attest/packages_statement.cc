@@ -41,6 +41,11 @@ SortedJson Component(const InstalledPackage& installed) {
 
 }  // namespace
 
+bool IsListed(const InstalledPackage& installed) {
+  const v1::PackageOutcome& package = installed.outcome;
+  return package.installed() && package.outcome() != v1::OUTCOME_FAILED && package.scope() != "build-dep";
+}
+
 std::string PackageUrl(const std::string& name, const std::string& version) {
   std::string url = "pkg:pypi/" + EncodePercent(name);
   if (!version.empty()) url += "@" + EncodePercent(version);
@@ -51,8 +56,7 @@ Statement PackagesStatement(const PackagesFacts& facts) {
   std::map<std::tuple<std::string, std::string, std::string, std::string>, SortedJson> components;
   for (const InstalledPackage& installed : facts.packages) {
     const v1::PackageOutcome& package = installed.outcome;
-    if (!package.installed() || package.outcome() == v1::OUTCOME_FAILED || package.scope() == "build-dep")
-      continue;
+    if (!IsListed(installed)) continue;
     components[{package.name(), package.version(), package.environment(), installed.stage}] =
         Component(installed);
   }

@@ -23,6 +23,10 @@ struct PackagesFacts {
   std::vector<InstalledPackage> packages;
 };
 
+// Whether a document about the image names it: it is in an environment, did not fail, and was not only there
+// to build another one.
+bool IsListed(const InstalledPackage& installed);
+
 // "pkg:pypi/NAME@VERSION", percent-encoded where purl asks for it.
 std::string PackageUrl(const std::string& name, const std::string& version);
 

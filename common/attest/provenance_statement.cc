@@ -213,4 +213,13 @@ Statement ProvenanceStatement(const ProvenanceFacts& facts) {
   return statement;
 }
 
+Statement MinimalProvenance(Statement provenance) {
+  const auto definition = provenance.predicate.find("buildDefinition");
+  if (definition == provenance.predicate.end()) return provenance;
+  for (const char* name : {"arguments", "secrets", "sshAgents", "flags"})
+    (*definition)["externalParameters"].erase(name);
+  (*definition)["internalParameters"].erase("argumentsWithoutValue");
+  return provenance;
+}
+
 }  // namespace crossmill::attest

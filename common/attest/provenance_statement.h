@@ -36,4 +36,8 @@ struct ProvenanceFacts {
 // are named in internalParameters. Other arguments are there with their values, as in the image's history.
 Statement ProvenanceStatement(const ProvenanceFacts& facts);
 
+// Without what a recipe's people may not want beside a public image: values of build arguments, ids of
+// secrets and of ssh agents, flags. What is left is as it was.
+Statement MinimalProvenance(Statement provenance);
+
 }  // namespace crossmill::attest

@@ -175,6 +175,8 @@ std::string WriteImageManifest(const ImageManifest& manifest) {
   return WriteJson(json);
 }
 
+std::string WriteDescriptor(const Descriptor& descriptor) { return WriteJson(DescriptorJson(descriptor)); }
+
 std::string WriteImageIndex(const ImageIndex& index) {
   Json json = Json::object();
   json["schemaVersion"] = 2;

@@ -25,7 +25,9 @@ inline constexpr std::string_view kOciLayerZstd = "application/vnd.oci.image.lay
 inline constexpr std::string_view kDockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
+inline constexpr std::string_view kDockerLayer = "application/vnd.docker.image.rootfs.diff.tar";
 inline constexpr std::string_view kDockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+inline constexpr std::string_view kDockerLayerZstd = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 }  // namespace media_type
 
 bool IsIndexType(std::string_view media_type);
@@ -63,6 +65,7 @@ absl::StatusOr<ImageIndex> ParseImageIndex(std::string_view document);
 // Canonical: the same value gives the same bytes.
 std::string WriteImageManifest(const ImageManifest& manifest);
 std::string WriteImageIndex(const ImageIndex& index);
+std::string WriteDescriptor(const Descriptor& descriptor);
 
 // Payload of SelectPlatform's NOT_FOUND: the image is there, but not for this platform.
 inline constexpr char kMissingPlatform[] = "crossmill/missing-platform";

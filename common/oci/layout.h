@@ -23,6 +23,12 @@ namespace crossmill::oci {
 absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
                          const layer::Sink& sink, const std::map<std::string, std::string>& annotations = {});
 
+// The same of one platform's image (a manifest), which `docker load` takes, too: beside the layout it has
+// docker's manifest.json. Layers stay compressed. INVALID_ARGUMENT for an index.
+absl::Status WriteLayoutForDocker(BlobStore& store, const Digest& manifest,
+                                  absl::Span<const std::string> names, const layer::Sink& sink,
+                                  const std::map<std::string, std::string>& annotations = {});
+
 struct ImportOptions {
   // Which image to take when there are several: a name or tag as the layout or archive has it, or (of a
   // layout) "sha256:...".

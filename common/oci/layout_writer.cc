@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 
+#include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/oci/image_walk.h"
 #include "common/oci/layout.h"
@@ -53,16 +54,37 @@ absl::StatusOr<std::string> IndexFile(const Descriptor& root, absl::Span<const s
   return WriteImageIndex(index);
 }
 
-}  // namespace
+// As `docker save` names the parts of an image; the paths are those of the layout.
+absl::StatusOr<std::string> DockerFile(BlobStore& store, const Digest& root,
+                                       absl::Span<const std::string> names) {
+  ASSIGN_OR_RETURN(const std::string bytes, store.Get(root));
+  ASSIGN_OR_RETURN(const ImageManifest manifest, ParseImageManifest(bytes));
+  const auto path = [](const Digest& digest) { return "blobs/sha256/" + digest.hash; };
+  Json image = Json::object();
+  image["Config"] = path(manifest.config.digest);
+  image["RepoTags"] = Json::array();
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const Reference reference, ParseReference(name));
+    if (!reference.tag.empty())
+      image["RepoTags"].push_back(fmt::format("{}:{}", reference.FamiliarName(), reference.tag));
+  }
+  image["Layers"] = Json::array();
+  for (const Descriptor& layer : manifest.layers) image["Layers"].push_back(path(layer.digest));
+  Json images = Json::array();
+  images.push_back(std::move(image));
+  return WriteJson(images);
+}
 
-absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
-                         const layer::Sink& sink, const std::map<std::string, std::string>& annotations) {
-  ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, root));
-  Descriptor descriptor;
-  descriptor.media_type = blobs.media_type;
-  descriptor.digest = root;
-  descriptor.annotations = annotations;
-  ASSIGN_OR_RETURN(const std::string index, IndexFile(descriptor, names));
+absl::Status AddText(layer::CanonicalTarWriter& tar, const std::string& path, std::string_view text) {
+  RETURN_IF_ERROR(tar.Add(File(path, static_cast<int64_t>(text.size()))));
+  return tar.Data(text);
+}
+
+// `docker_file`: manifest.json; empty: there is none.
+absl::Status WriteLayoutTar(BlobStore& store, const Descriptor& root, absl::Span<const std::string> names,
+                            const ImageBlobs& blobs, const std::string& docker_file,
+                            const layer::Sink& sink) {
+  ASSIGN_OR_RETURN(const std::string index, IndexFile(root, names));
   std::map<std::string, Digest> by_hash;
   for (const auto* list : {&blobs.documents, &blobs.contents}) {
     for (const Descriptor& blob : *list) by_hash[blob.digest.hash] = blob.digest;
@@ -71,11 +93,35 @@ absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const 
   RETURN_IF_ERROR(tar.Add(Folder("blobs")));
   RETURN_IF_ERROR(tar.Add(Folder("blobs/sha256")));
   for (const auto& [hash, digest] : by_hash) RETURN_IF_ERROR(AddBlob(store, digest, tar));
-  RETURN_IF_ERROR(tar.Add(File("index.json", static_cast<int64_t>(index.size()))));
-  RETURN_IF_ERROR(tar.Data(index));
-  RETURN_IF_ERROR(tar.Add(File("oci-layout", static_cast<int64_t>(kLayoutFile.size()))));
-  RETURN_IF_ERROR(tar.Data(kLayoutFile));
+  RETURN_IF_ERROR(AddText(tar, "index.json", index));
+  if (!docker_file.empty()) RETURN_IF_ERROR(AddText(tar, "manifest.json", docker_file));
+  RETURN_IF_ERROR(AddText(tar, "oci-layout", kLayoutFile));
   return tar.Finish();
+}
+
+Descriptor RootDescriptor(const ImageBlobs& blobs, const Digest& root,
+                          const std::map<std::string, std::string>& annotations) {
+  Descriptor descriptor;
+  descriptor.media_type = blobs.media_type;
+  descriptor.digest = root;
+  descriptor.annotations = annotations;
+  return descriptor;
+}
+
+}  // namespace
+
+absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
+                         const layer::Sink& sink, const std::map<std::string, std::string>& annotations) {
+  ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, root));
+  return WriteLayoutTar(store, RootDescriptor(blobs, root, annotations), names, blobs, "", sink);
+}
+
+absl::Status WriteLayoutForDocker(BlobStore& store, const Digest& manifest,
+                                  absl::Span<const std::string> names, const layer::Sink& sink,
+                                  const std::map<std::string, std::string>& annotations) {
+  ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, manifest));
+  ASSIGN_OR_RETURN(const std::string docker_file, DockerFile(store, manifest, names));
+  return WriteLayoutTar(store, RootDescriptor(blobs, manifest, annotations), names, blobs, docker_file, sink);
 }
 
 }  // namespace crossmill::oci

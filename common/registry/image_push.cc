@@ -90,7 +90,8 @@ class Push {
       manifest.media_type = it->media_type;
       manifest.digest = it->digest;
       ASSIGN_OR_RETURN(manifest.bytes, store_.Get(it->digest));
-      RETURN_IF_ERROR(registry_.PutManifest(target_, manifest, it->digest != root, options_.stop));
+      const bool by_digest = options_.by_digest || it->digest != root;
+      RETURN_IF_ERROR(registry_.PutManifest(target_, manifest, by_digest, options_.stop));
     }
     return root;
   }

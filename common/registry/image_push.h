@@ -19,6 +19,8 @@ struct PushOptions {
   // Empty: what the root is, an index with all its platforms or a manifest. One: that platform's manifest
   // alone. Several: an index of them.
   std::vector<v1::Platform> platforms;
+  // The root gets no tag: it is found by its digest alone.
+  bool by_digest = false;
   // By a blob's hash: a repository of the same registry that is believed to have it. A wrong one costs a
   // request.
   std::map<std::string, std::string> mount_from;
@@ -30,9 +32,9 @@ struct PushOptions {
 };
 
 // Sends configs and layers, then manifests, then the index, each as it is in the store, and returns the
-// digest that the reference's tag names now. Errors as RegistryClient; FAILED_PRECONDITION if the index names
-// manifests that the store does not have (a pull for some platforms only), NOT_FOUND for a platform that it
-// lacks.
+// digest that the reference's tag names now, or that of the root when there is none. Errors as
+// RegistryClient; FAILED_PRECONDITION if the index names manifests that the store does not have (a pull for
+// some platforms only), NOT_FOUND for a platform that it lacks.
 absl::StatusOr<Digest> PushImage(RegistryClient& registry, const oci::Reference& reference, BlobStore& store,
                                  const Digest& root, const PushOptions& options = {});
 

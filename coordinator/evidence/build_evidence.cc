@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/attest/dsse.h"
+#include "common/attest/packages_spdx.h"
 #include "common/attest/packages_statement.h"
 #include "common/attest/provenance_statement.h"
 #include "common/base/digest.h"
@@ -71,6 +72,34 @@ absl::StatusOr<std::vector<EvidencePiece>> BuildEvidence::Collect(const core::Sc
   return std::move(facts.pieces);
 }
 
+attest::PackagesFacts BuildEvidence::PackagesOf(const Facts& facts, const v1::CellView& cell) {
+  attest::PackagesFacts packages;
+  packages.cell = &cell;
+  const std::set<uint32_t> image_stages = ImageStages(facts.plan, cell.target_stage());
+  for (const LocatedPackage& package : facts.packages) {
+    if (IsOfCell(cell, package.stage))
+      packages.packages.push_back(
+          {package.outcome, package.stage_name, image_stages.contains(package.stage)});
+  }
+  return packages;
+}
+
+absl::StatusOr<std::vector<ImageStatements>> BuildEvidence::Statements(const core::Scope& scope,
+                                                                       int64_t build) {
+  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().FindReadable(scope, build));
+  ASSIGN_OR_RETURN(const Facts facts, Load(seen));
+  std::vector<ImageStatements> all;
+  for (const v1::CellView& cell : facts.view.cells()) {
+    if (!HasEvidence(cell)) continue;
+    ImageStatements& image = all.emplace_back();
+    image.platform = cell.platform();
+    image.manifest = FromProto(cell.image_manifest());
+    ASSIGN_OR_RETURN(image.provenance, Provenance(facts, cell));
+    image.spdx = attest::SpdxStatement(PackagesOf(facts, cell), facts.view.finished_at());
+  }
+  return all;
+}
+
 absl::StatusOr<BuildEvidence::Facts> BuildEvidence::Load(int64_t build) {
   Facts facts;
   ASSIGN_OR_RETURN(facts.view, reader_.Get(build));
@@ -96,8 +125,9 @@ absl::Status BuildEvidence::AddCell(Facts& facts, const v1::CellView& cell) {
   verdict.build = &facts.view;
   RETURN_IF_ERROR(AddExecutions(facts, cell, &verdict.statements));
   RETURN_IF_ERROR(Seal(facts, cell, "verdict", attest::VerdictStatement(verdict)));
-  RETURN_IF_ERROR(AddProvenance(facts, cell));
-  return AddPackages(facts, cell);
+  ASSIGN_OR_RETURN(const attest::Statement provenance, Provenance(facts, cell));
+  RETURN_IF_ERROR(Seal(facts, cell, "provenance", provenance));
+  return Seal(facts, cell, "packages", attest::PackagesStatement(PackagesOf(facts, cell)));
 }
 
 absl::Status BuildEvidence::AddExecutions(Facts& facts, const v1::CellView& cell,
@@ -145,7 +175,7 @@ absl::Status BuildEvidence::AddExecution(Facts& facts, const v1::CellView& cell,
   return absl::OkStatus();
 }
 
-absl::Status BuildEvidence::AddProvenance(Facts& facts, const v1::CellView& cell) {
+absl::StatusOr<attest::Statement> BuildEvidence::Provenance(const Facts& facts, const v1::CellView& cell) {
   attest::ProvenanceFacts provenance;
   provenance.cell = &cell;
   provenance.build = &facts.view;
@@ -163,19 +193,7 @@ absl::Status BuildEvidence::AddProvenance(Facts& facts, const v1::CellView& cell
     }
     for (const v1::HostFetches& more : fetches.more()) provenance.fetches_without_digest += more.fetches();
   }
-  return Seal(facts, cell, "provenance", attest::ProvenanceStatement(provenance));
-}
-
-absl::Status BuildEvidence::AddPackages(Facts& facts, const v1::CellView& cell) {
-  attest::PackagesFacts packages;
-  packages.cell = &cell;
-  const std::set<uint32_t> image_stages = ImageStages(facts.plan, cell.target_stage());
-  for (const LocatedPackage& package : facts.packages) {
-    if (IsOfCell(cell, package.stage))
-      packages.packages.push_back(
-          {package.outcome, package.stage_name, image_stages.contains(package.stage)});
-  }
-  return Seal(facts, cell, "packages", attest::PackagesStatement(packages));
+  return attest::ProvenanceStatement(provenance);
 }
 
 absl::Status BuildEvidence::Seal(Facts& facts, const v1::CellView& cell, const std::string& kind,

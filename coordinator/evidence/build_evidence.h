@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/attest/packages_statement.h"
+#include "common/attest/statement.h"
 #include "common/attest/verdict_statement.h"
+#include "common/base/digest.h"
 #include "common/keys/ed25519.h"
 #include "coordinator/core/standing/scope.h"
 #include "coordinator/engine/farm_reader.h"
@@ -38,6 +41,15 @@ struct EvidencePiece {
   std::set<std::string> images;
 };
 
+// What the coordinator states of one platform's image, not signed yet.
+struct ImageStatements {
+  v1::Platform platform;
+  // The subject of the statements: the farm's own manifest of it.
+  Digest manifest;
+  attest::Statement provenance;
+  attest::Statement spdx;
+};
+
 // Thread safe. What it is given outlives it.
 class BuildEvidence {
  public:
@@ -53,6 +65,9 @@ class BuildEvidence {
   // image.
   absl::StatusOr<std::vector<EvidencePiece>> Collect(const core::Scope& scope, int64_t build);
 
+  // For an index that has such statements in it. Errors as Collect.
+  absl::StatusOr<std::vector<ImageStatements>> Statements(const core::Scope& scope, int64_t build);
+
  private:
   // Everything known of the build while its pieces are made.
   struct Facts;
@@ -64,8 +79,8 @@ class BuildEvidence {
   absl::Status AddExecution(Facts& facts, const v1::CellView& cell, const std::string& place,
                             int64_t execution, std::map<int64_t, attest::StatementReference>* references);
   absl::Status AddCell(Facts& facts, const v1::CellView& cell);
-  absl::Status AddProvenance(Facts& facts, const v1::CellView& cell);
-  absl::Status AddPackages(Facts& facts, const v1::CellView& cell);
+  static attest::PackagesFacts PackagesOf(const Facts& facts, const v1::CellView& cell);
+  absl::StatusOr<attest::Statement> Provenance(const Facts& facts, const v1::CellView& cell);
   absl::Status Seal(Facts& facts, const v1::CellView& cell, const std::string& kind,
                     const attest::Statement& statement);
   absl::Status AddKeys(Facts& facts);

@@ -8,7 +8,6 @@
 
 #include "common/base/json.h"
 #include "common/base/status.h"
-#include "common/layer/blob_copy.h"
 #include "common/layer/compression.h"
 #include "common/oci/annotations.h"
 #include "common/oci/base_layers.h"
@@ -17,18 +16,6 @@
 
 namespace crossmill::coordinator {
 namespace {
-
-std::string_view LayerType(layer::Compression compression) {
-  switch (compression) {
-    case layer::Compression::kGzip:
-      return oci::media_type::kOciLayerGzip;
-    case layer::Compression::kZstd:
-      return oci::media_type::kOciLayerZstd;
-    case layer::Compression::kNone:
-      break;
-  }
-  return oci::media_type::kOciLayer;
-}
 
 absl::StatusOr<oci::Descriptor> PutDocument(BlobStore& blobs, std::string_view media_type,
                                             std::string_view bytes) {
@@ -71,6 +58,13 @@ absl::StatusOr<std::string> WithLabels(const std::string& config,
   return WriteJson(document);
 }
 
+LayerCompression CompressionOf(const ImageOptions& options) {
+  LayerCompression compression;
+  if (options.compression == v1::COMPRESSION_ZSTD) compression.kind = layer::Compression::kZstd;
+  if (options.compression_level != 0) compression.level = options.compression_level;
+  return compression;
+}
+
 }  // namespace
 
 ImageOptions ImageOptionsOf(const v1::BuildOptions& options) {
@@ -99,39 +93,9 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   for (oci::Descriptor& layer : manifest.layers) {
     // Publishers' media types are Docker's or wrong; the bytes say what it is.
     ASSIGN_OR_RETURN(const layer::Compression compression, oci::CompressionOfBlob(blobs_, layer.digest));
-    layer.media_type = std::string(LayerType(compression));
+    layer.media_type = std::string(LayerMediaType(compression, true));
   }
   return std::move(manifest.layers);
-}
-
-absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
-                                                                const ImageOptions& options,
-                                                                const std::stop_token& stop) {
-  const bool zstd = options.compression == v1::COMPRESSION_ZSTD;
-  const int level = options.compression_level != 0 ? options.compression_level
-                                                   : (zstd ? layer::kZstdLevel : layer::kGzipLevel);
-  const std::string compressor = zstd ? layer::ZstdCompressorName(level) : layer::CompressorName(level);
-  oci::Descriptor descriptor;
-  descriptor.media_type =
-      std::string(LayerType(zstd ? layer::Compression::kZstd : layer::Compression::kGzip));
-  const KeyedLock::Hold hold(compressions_, tar.hash);
-  ASSIGN_OR_RETURN(const std::optional<Digest> known, records_.FindCompressedLayer(tar, compressor));
-  if (known.has_value() && blobs_.Has(*known)) {
-    descriptor.digest = *known;
-    return descriptor;
-  }
-  ASSIGN_OR_RETURN(const layer::Source blob, layer::BlobSource(blobs_, tar));
-  const layer::Source source = [&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
-    if (stop.stop_requested()) return absl::CancelledError("cancelled");
-    return blob(buffer, size);
-  };
-  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, blobs_.Create(Digest()));
-  const layer::Sink sink = [&](std::string_view bytes) { return writer->Write(bytes); };
-  RETURN_IF_ERROR(zstd ? layer::ZstdFrames(source, sink, level, threads_)
-                       : layer::GzipMembers(source, sink, level, threads_));
-  ASSIGN_OR_RETURN(descriptor.digest, writer->Commit());
-  RETURN_IF_ERROR(records_.PutCompressedLayer({tar, compressor, descriptor.digest}));
-  return descriptor;
 }
 
 absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& parts,
@@ -147,7 +111,7 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
     newest = parts.base->newest_time();
   }
   for (const v1::Layer& layer : parts.layers) {
-    auto compressed = CompressedLayer(FromProto(layer.tar()), parts.options, stop);
+    auto compressed = compressor_.Compressed(FromProto(layer.tar()), CompressionOf(parts.options), stop);
     if (!compressed.ok()) {
       return Annotate(compressed.status(),
                       fmt::format("compressing layer {}", ToString(FromProto(layer.tar()))));

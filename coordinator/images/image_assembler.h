@@ -10,9 +10,9 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
-#include "common/base/keyed_lock.h"
 #include "common/oci/image.h"
 #include "coordinator/images/image_records.h"
+#include "coordinator/images/layer_compressor.h"
 #include "coordinator/images/name_owner.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
@@ -60,9 +60,12 @@ struct AssembledImage {
 // Thread safe.
 class ImageAssembler {
  public:
-  // `threads` compress one layer side by side; the bytes do not depend on it.
+  // `threads`: LayerCompressor.
   ImageAssembler(BlobStore& blobs, ImageRecords& records, Clock& clock, int threads)
-      : blobs_(blobs), records_(records), clock_(clock), threads_(threads) {}
+      : blobs_(blobs), records_(records), clock_(clock), compressor_(blobs, records, threads) {}
+
+  // What compresses its layers.
+  LayerCompressor& compressor() { return compressor_; }
 
   // Puts config and manifest into the store. The base's layers are used in the form in which their publisher
   // compressed them, new ones are compressed once and remembered. Equal parts give equal bytes.
@@ -80,15 +83,11 @@ class ImageAssembler {
  private:
   // The base's layers as its manifest names them, with media types of OCI.
   absl::StatusOr<std::vector<oci::Descriptor>> BaseLayers(const v1::PinnedImage& base);
-  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar, const ImageOptions& options,
-                                                  const std::stop_token& stop);
 
   BlobStore& blobs_;
   ImageRecords& records_;
   Clock& clock_;
-  const int threads_;
-  // By diffID: each layer is compressed once even when several builds need it at the same time.
-  KeyedLock compressions_;
+  LayerCompressor compressor_;
 };
 
 }  // namespace crossmill::coordinator

@@ -148,6 +148,30 @@ absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Dige
   return imported;
 }
 
+absl::Status ImageStore::NameBuilt(absl::Span<const std::string> names, const Digest& root, int64_t build,
+                                   const core::Author& author) {
+  std::vector<std::string> wanted;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(wanted.emplace_back(), StoreName(name));
+  }
+  RETURN_IF_ERROR(CheckMayName(names, author));
+  wanted.push_back(root.Oci());
+  for (std::string& name : wanted) {
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(name, author.project));
+    if (known && known->root == root && !known->stand_in) continue;
+    RETURN_IF_ERROR(CheckRoom(author.project));
+    ImageRecord record;
+    record.name = std::move(name);
+    record.origin = fmt::format("build {}", build);
+    record.project = author.project;
+    record.owner = OwnerAfter(author, known);
+    // As a build's names: only an operator gives everybody something else under a name that everybody has.
+    record.shared = author.operates && known && known->shared;
+    RETURN_IF_ERROR(Register(std::move(record), root, false).status());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const registry::PullOptions& options,
                                              const ClientCredentials& credentials,
                                              const core::Author& author) {

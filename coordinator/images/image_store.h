@@ -52,6 +52,11 @@ class ImageStore {
   // PERMISSION_DENIED: the name is another's.
   absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in,
                                      const core::Author& author = {});
+  // Names an image that the build made, in the form that its client asked for: always by its digest, and by
+  // each of `names`. All of its blobs are in the store. INVALID_ARGUMENT for a malformed name,
+  // PERMISSION_DENIED for another's, before any name is written; RESOURCE_EXHAUSTED as CheckRoom.
+  absl::Status NameBuilt(absl::Span<const std::string> names, const Digest& root, int64_t build,
+                         const core::Author& author);
   // Of a build, before it begins: PERMISSION_DENIED for a name that is another's. Malformed names are left to
   // others.
   absl::Status CheckMayName(absl::Span<const std::string> names, const core::Author& author);

@@ -24,7 +24,8 @@ namespace crossmill::cli {
 class FakeCoordinator final : public v1::Builds::Service,
                               public v1::Packages::Service,
                               public v1::Images::Service,
-                              public v1::Farm::Service {
+                              public v1::Farm::Service,
+                              public v1::People::Service {
  public:
   FakeCoordinator() : blobs_(MakeMemoryBlobStore()) {
     grpc::ServerBuilder builder;
@@ -32,6 +33,7 @@ class FakeCoordinator final : public v1::Builds::Service,
     builder.RegisterService(static_cast<v1::Packages::Service*>(this));
     builder.RegisterService(static_cast<v1::Images::Service*>(this));
     builder.RegisterService(static_cast<v1::Farm::Service*>(this));
+    builder.RegisterService(static_cast<v1::People::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~FakeCoordinator() override { server_->Shutdown(std::chrono::system_clock::now()); }
@@ -71,6 +73,8 @@ class FakeCoordinator final : public v1::Builds::Service,
   v1::PackageHistoryRequest asked_history;
   v1::CompiledPackagesRequest asked_compiled;
   v1::PackageUsesRequest asked_uses;
+  // PEM, of the last certificate that was asked for.
+  std::string certificate_request;
 
   // A client attached with this value of a secret.
   bool WasAttached(const std::string& value) {
@@ -91,6 +95,7 @@ class FakeCoordinator final : public v1::Builds::Service,
     farm->packages = v1::Packages::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
+    farm->people = v1::People::NewStub(channel);
     farm->predictions = v1::Predictions::NewStub(channel);
     farm->blobs = MakeSharedView();
     return farm;
@@ -297,6 +302,15 @@ class FakeCoordinator final : public v1::Builds::Service,
   grpc::Status GetCaller(grpc::ServerContext*, const v1::GetCallerRequest*,
                          v1::GetCallerResponse* response) override {
     *response = caller;
+    return caller_error;
+  }
+
+  grpc::Status IssueCertificate(grpc::ServerContext*, const v1::IssueCertificateRequest* request,
+                                v1::IssueCertificateResponse* response) override {
+    certificate_request = request->certificate_request();
+    response->set_certificate("a certificate\n");
+    response->set_authority("an authority\n");
+    response->set_not_after(1'900'000'000'000'000'000);
     return caller_error;
   }
 

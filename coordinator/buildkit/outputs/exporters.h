@@ -17,8 +17,11 @@
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::coordinator {
+class BuildEvidence;
+class ImageRecords;
 class ImageStore;
-}
+class LayerCompressor;
+}  // namespace crossmill::coordinator
 
 namespace crossmill::coordinator::buildkit {
 
@@ -39,6 +42,8 @@ struct BuiltImage {
   int64_t build = 0;
   // Index, or the only manifest. The farm's own image of the build.
   Digest root;
+  // An index also of a single platform (multi-platform=true).
+  bool always_index = false;
   std::vector<BuiltPlatform> platforms;
   // As attest:provenance and attest:sbom asked ("mode=min,inline-only=true"); by "provenance", "sbom". Those
   // that are switched off are not here.
@@ -51,11 +56,18 @@ struct BuiltImage {
 struct ExportServices {
   BlobStore& blobs;
   ImageStore& images;
+  ImageRecords& records;
+  // ImageAssembler::compressor.
+  LayerCompressor& layers;
+  // Null: nothing is stated about images.
+  BuildEvidence* evidence = nullptr;
 };
 
 // Checks types and attributes before anything is built: INVALID_ARGUMENT or UNIMPLEMENTED names exporter and
 // attribute, and what to do.
 absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms);
+// The same of what is asked to be stated (BuiltImage::attestations).
+absl::Status CheckAttestations(const std::map<std::string, std::string>& asked);
 
 // Runs one exporter to its end. The answer goes into Control.Solve's ExporterResponse. Errors of a push are
 // the registry's words with what to do. `session` may be null where the exporter needs none; a push takes

@@ -4,6 +4,7 @@
 
 #include "cli/show/exit_codes.h"
 #include "common/context/recipe_files.h"
+#include "common/plan/step_flags.h"
 #include "common/words/platform.h"
 #include "tests/support/status_matchers.h"
 
@@ -174,12 +175,12 @@ TEST(ExitCodeTest, Errors) {
 }
 
 TEST(BuildFlagsTest, ExtraHosts) {
-  EXPECT_EQ(*ParseExtraHost("db:10.0.0.1"), "10.0.0.1 db");
-  EXPECT_EQ(*ParseExtraHost("db=10.0.0.1"), "10.0.0.1 db");
-  EXPECT_EQ(*ParseExtraHost("db:::1"), "::1 db");
-  EXPECT_EQ(*ParseExtraHost("db=[2001:db8::1]"), "2001:db8::1 db");
+  EXPECT_EQ(*plan::ParseExtraHost("db:10.0.0.1"), "10.0.0.1 db");
+  EXPECT_EQ(*plan::ParseExtraHost("db=10.0.0.1"), "10.0.0.1 db");
+  EXPECT_EQ(*plan::ParseExtraHost("db:::1"), "::1 db");
+  EXPECT_EQ(*plan::ParseExtraHost("db=[2001:db8::1]"), "2001:db8::1 db");
   for (const char* bad : {"", "db", ":10.0.0.1", "db:", "db:ten", "db:host-gateway", "a b:10.0.0.1"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseExtraHost(bad).status())) << bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(plan::ParseExtraHost(bad).status())) << bad;
   }
 }
 
@@ -196,13 +197,13 @@ TEST(BuildFlagsTest, Sizes) {
 }
 
 TEST(BuildFlagsTest, Ulimits) {
-  EXPECT_EQ(ParseUlimit("nofile=1024:2048")->hard(), 2048);
-  EXPECT_EQ(ParseUlimit("nofile=1024")->hard(), 1024);
-  EXPECT_EQ(ParseUlimit("core=-1")->soft(), -1);
-  EXPECT_EQ(ParseUlimit("core=5:-1")->soft(), 5);
+  EXPECT_EQ(plan::ParseUlimit("nofile=1024:2048")->hard(), 2048);
+  EXPECT_EQ(plan::ParseUlimit("nofile=1024")->hard(), 1024);
+  EXPECT_EQ(plan::ParseUlimit("core=-1")->soft(), -1);
+  EXPECT_EQ(plan::ParseUlimit("core=5:-1")->soft(), 5);
   for (const char* bad :
        {"", "nofile", "files=1", "nofile=", "nofile=2:1", "nofile=-1:5", "nofile=1:2:3", "nofile=-2"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(ParseUlimit(bad).status())) << bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(plan::ParseUlimit(bad).status())) << bad;
   }
 }
 

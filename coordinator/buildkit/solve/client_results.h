@@ -1,0 +1,40 @@
+// What gateway calls of a client hand out and take back: results of builds, and sources whose files are read.
+// They are known by ids that nobody can guess, and only to their caller.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "coordinator/buildkit/outputs/exporters.h"
+#include "coordinator/buildkit/solve/definitions.h"
+#include "crossmill/v1/build.pb.h"
+
+namespace crossmill::coordinator::buildkit {
+
+// A build of the farm that ended well.
+struct FinishedBuild {
+  v1::BuildView view;
+  BuiltImage image;
+  // An index, even of one platform.
+  bool always_index = false;
+  // The requirement that it does not meet, as a sentence; empty: it does.
+  std::string unmet;
+};
+
+// Constant once it is made, but for what says otherwise.
+struct ClientResult {
+  // 32 hex digits.
+  std::string id;
+  // One of both.
+  std::shared_ptr<const FinishedBuild> built;
+  std::optional<RawSource> source;
+  // Of `built`: which platform; nothing: all of it.
+  std::optional<v1::Platform> platform;
+};
+
+// A new one with an id.
+std::shared_ptr<ClientResult> NewResult();
+
+}  // namespace crossmill::coordinator::buildkit

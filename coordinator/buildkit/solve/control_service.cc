@@ -1,0 +1,146 @@
+#include "coordinator/buildkit/solve/control_service.h"
+
+#include <optional>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/base/utf8.h"
+#include "coordinator/buildkit/session/session_tunnel.h"
+#include "coordinator/buildkit/solve/recipe_solver.h"
+#include "coordinator/buildkit/solve/solve_errors.h"
+#include "coordinator/rpc/peers/ownership.h"
+#include "coordinator/rpc/stop_when_cancelled.h"
+
+namespace crossmill::coordinator::buildkit {
+namespace {
+
+constexpr auto kStatusPatience = std::chrono::seconds(6);
+// Between two messages to one reader, so that a display is not told everything one by one.
+constexpr auto kStatusPause = std::chrono::milliseconds(100);
+
+absl::Status CheckSolve(const bk::SolveRequest& request) {
+  if (request.ref().empty() || request.ref().size() > 200)
+    return absl::InvalidArgumentError("Ref: a reference of 1 to 200 characters names the build");
+  if (request.sourcepolicy().rules_size() > 0) {
+    return absl::UnimplementedError(
+        "source policies are not served: the farm pins and records what a build takes; leave the policy out, "
+        "or take "
+        "`crossmill verify-attestation` to judge what came");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::Status ControlService::Session(grpc::ServerContext* context,
+                                     grpc::ServerReaderWriter<bk::BytesMessage, bk::BytesMessage>* stream) {
+  const auto caller = services_.admit(*context, v1::ACCESS_READ);
+  if (!caller.ok()) return ToClient(caller.status());
+  auto introduction = ReadIntroduction(*context, *caller);
+  if (!introduction.ok()) return ToClient(introduction.status());
+  GrpcByteStream<grpc::ServerContext, grpc::ServerReaderWriter<bk::BytesMessage, bk::BytesMessage>,
+                 bk::BytesMessage>
+      bytes(*context, *stream);
+  return ToClient(services_.sessions.Serve(*std::move(introduction), bytes));
+}
+
+// ---- builds ----
+
+grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::SolveRequest* request,
+                                   bk::SolveResponse* response) {
+  const auto caller = services_.admit(*context, v1::ACCESS_SUBMIT);
+  if (!caller.ok()) return ToClient(caller.status());
+  if (const absl::Status checked = CheckSolve(*request); !checked.ok()) return ToClient(checked);
+  const auto build = std::make_shared<ClientBuild>(*caller, *request, services_.clock);
+  if (const absl::Status begun = builds_.Begin(build); !begun.ok()) return ToClient(begun);
+  if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), nullptr, {}));
+  const StopWhenCancelled gone(context);
+  const std::stop_callback cancel(gone.token(), [&build] { build->Cancel(); });
+  const absl::Status solved = RunSolve(build, response);
+  // What the client returned ends the call as it is, with its details.
+  grpc::Status status = ToClient(solved);
+  if (absl::IsAborted(solved)) {
+    if (const auto returned = build->AwaitReturn(); returned.ok()) status = ToClient(returned->error());
+  }
+  builds_.End(build);
+  if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), &status, *response));
+  LogInfo("buildkit ref={} caller={} internal={} code={}", Printable(request->ref()),
+          Printable(caller->roles.name), request->internal(), static_cast<int>(status.error_code()));
+  return status;
+}
+
+// ABORTED: the client returned an error.
+absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build,
+                                      bk::SolveResponse* response) {
+  const bk::SolveRequest& request = build->request();
+  std::shared_ptr<ClientSession> session;
+  if (!request.session().empty()) {
+    ASSIGN_OR_RETURN(session, services_.sessions.Wait(request.session(), build->caller().key,
+                                                      kSessionPatience, build->stop()));
+  }
+  std::optional<std::stop_callback<std::function<void()>>> lost;
+  if (session != nullptr) lost.emplace(session->ended(), [&build] { build->Cancel(); });
+  gateway::Result result;
+  if (request.frontend().empty()) {
+    ASSIGN_OR_RETURN(const gateway::ReturnRequest returned, build->AwaitReturn());
+    if (returned.has_error()) return absl::AbortedError("");
+    result = returned.result();
+  } else {
+    // Of clients that leave the frontend to the daemon.
+    gateway::SolveRequest whole;
+    whole.set_frontend(request.frontend());
+    *whole.mutable_frontendopt() = request.frontendattrs();
+    *whole.mutable_frontendinputs() = request.frontendinputs();
+    RecipeSolver solver(services_, builds_, *build, build->stop());
+    ASSIGN_OR_RETURN(result, solver.Solve(whole));
+  }
+  const std::shared_ptr<const FinishedBuild> finished = BuildBehind(builds_, *build, result);
+  if (finished == nullptr) return absl::OkStatus();
+  const absl::Status exported = Export(*build, *finished, response);
+  if (!exported.ok() && build->stop().stop_requested()) return absl::CancelledError(kCancelledText);
+  return exported;
+}
+
+absl::Status ControlService::Export(ClientBuild& build, const FinishedBuild& finished,
+                                    bk::SolveResponse* response) {
+  const bk::SolveRequest& request = build.request();
+  std::shared_ptr<ClientSession> session;
+  if (!request.session().empty()) {
+    ASSIGN_OR_RETURN(session, services_.sessions.Wait(request.session(), build.caller().key, kSessionPatience,
+                                                      build.stop()));
+  }
+  for (const ExporterRequest& exporter : ExportersOf(request)) {
+    ASSIGN_OR_RETURN(const auto answer, RunExporter(exporter, finished.image, build.caller(), session,
+                                                    services_.exports, build.board(), build.stop()));
+    for (const auto& [key, value] : answer) (*response->mutable_exporterresponse())[key] = value;
+  }
+  return absl::OkStatus();
+}
+
+// ---- what is shown ----
+
+grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::StatusRequest* request,
+                                    grpc::ServerWriter<bk::StatusResponse>* writer) {
+  const auto caller = services_.admit(*context, v1::ACCESS_READ);
+  if (!caller.ok()) return ToClient(caller.status());
+  SendCurrentTime(services_.clock, context);
+  writer->SendInitialMetadata();
+  const StopWhenCancelled gone(context);
+  std::shared_ptr<ClientBuild> build = builds_.Find(caller->key, request->ref());
+  if (build == nullptr && history_.Find(ScopeOf(caller->roles), request->ref()).ok())
+    return ToClient(Replay(*caller, request->ref(), gone.token(), writer));
+  if (build == nullptr) {
+    auto found = builds_.Wait(caller->key, request->ref(), kStatusPatience, gone.token());
+    if (!found.ok()) return ToClient(found.status());
+    build = *std::move(found);
+  }
+  size_t place = 0;
+  bk::StatusResponse response;
+  while (build->board().Next(&place, &response, gone.token())) {
+    if (!writer->Write(response)) break;
+    std::this_thread::sleep_for(kStatusPause);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace crossmill::coordinator::buildkit
