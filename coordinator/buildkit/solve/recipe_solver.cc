@@ -290,9 +290,9 @@ absl::StatusOr<gateway::Result> RecipeSolver::ResultOf(const v1::BuildView& view
                                                        const SolveAttributes& attributes) {
   auto finished = std::make_shared<FinishedBuild>();
   finished->view = view;
-  finished->always_index = attributes.always_index;
   BuiltImage& image = finished->image;
   image.build = view.id();
+  image.always_index = attributes.always_index;
   image.epoch = view.epoch();
   image.attestations = attributes.attestations;
   for (const v1::CellView& cell : view.cells())
