@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/wiping.h"
 #include "coordinator/buildkit/session/client_session.h"
-#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::coordinator::buildkit {
 

@@ -151,7 +151,7 @@ absl::StatusOr<v1::BuildView> RunBuild(
   const absl::Status watched = Watch(run, build, &vertices);
   if (run.on_steps) run.on_steps(vertices);
   if (run.stop.stop_requested()) {
-    CancelBuild(run, build);
+    if (!run.detached) CancelBuild(run, build);
     return absl::CancelledError(kCancelledText);
   }
   if (!watched.ok()) {

@@ -24,6 +24,8 @@ struct BuildRun {
   std::string dockerfile_name;
   std::string dockerfile;
   std::stop_token stop;
+  // It goes on when `stop` does.
+  bool detached = false;
   // Told once the build has its number, and when all was seen that can be seen of it.
   std::function<void(int64_t build)> on_build;
   std::function<void(const BuildVertices&)> on_steps;

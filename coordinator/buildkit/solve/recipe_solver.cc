@@ -255,6 +255,7 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
       recipe.dockerfile_name(),
       recipe.dockerfile(),
       stop_,
+      attributes.choices.detached,
       [this](int64_t build) { build_.AddBuild(build); },
       [this](const BuildVertices& seen) { build_.AddSteps(seen.total(), seen.cached(), seen.completed()); }};
   const auto attach = [&](int64_t build) -> absl::StatusOr<std::shared_ptr<void>> {
@@ -266,7 +267,7 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
   };
   ASSIGN_OR_RETURN(const v1::BuildView view, RunBuild(run, &request, attach));
   TellEnd(run, view);
-  if (const std::string unmet = UnmetBy(view, attributes.requirement); !unmet.empty()) {
+  if (const std::string unmet = UnmetBy(view, attributes.choices.requirement); !unmet.empty()) {
     return absl::FailedPreconditionError(fmt::format("{} ({})", unmet, services_.place_of_build(view.id())));
   }
   return ResultOf(view, attributes);

@@ -248,4 +248,9 @@ bool StatusBoard::Next(size_t* place, bk::StatusResponse* response, std::stop_to
   return true;
 }
 
+bool StatusBoard::EndsAt(size_t place) {
+  MutexLock lock(kept_->mutex);
+  return kept_->closed && place >= kept_->entries.size();
+}
+
 }  // namespace crossmill::coordinator::buildkit

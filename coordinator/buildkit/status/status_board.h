@@ -53,6 +53,8 @@ class StatusBoard final : public ProgressBoard {
   // What is behind `place`, which moves on; waits until there is something. False: it is closed and all was
   // read, or the reader was stopped. The first call waits for a start, not for the end.
   bool Next(size_t* place, bk::StatusResponse* response, std::stop_token stop);
+  // Whether nothing will come behind `place`: who asks need not pause.
+  bool EndsAt(size_t place);
 
  private:
   class Vertex;
