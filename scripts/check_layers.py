@@ -92,7 +92,7 @@ ALLOWED = {
                         "coordinator/forecast", "coordinator/images", "coordinator/people", "coordinator/identity", "coordinator/retention", "coordinator/storage"],
     "coordinator/buildkit/door": ["common/base", "common/certificates", "common/rpc", "coordinator/core", "coordinator/rpc"],
     "coordinator/buildkit/session": ["common/base", "common/layer", "common/oci", "common/registry", "common/rpc", "coordinator/buildkit/door",
-                                     "coordinator/core", "coordinator/images", "coordinator/rpc"],
+                                     "coordinator/core", "coordinator/engine", "coordinator/images", "coordinator/rpc"],
     "coordinator/buildkit/status": ["common/base", "common/words"],
     "coordinator/buildkit/outputs": ["common/attest", "common/base", "common/layer", "common/oci", "common/registry", "common/rpc",
                                      "coordinator/buildkit/door", "coordinator/buildkit/session", "coordinator/buildkit/status",

@@ -408,6 +408,7 @@ absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
       session.Print(fmt::format("the farm is up: {1} worker{2}\n"
                                 "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"
                                 "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
+                                "  docker  {0}{3} buildx-setup, then docker buildx build builds here, too\n"
                                 "  stop    {0}{3} down\n",
                                 program, flags.workers, flags.workers == 1 ? "" : "s", data)));
   ASSIGN_OR_RETURN(const std::string link, PageLink(session));

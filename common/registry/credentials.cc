@@ -95,7 +95,14 @@ CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>
              std::string_view registry) -> absl::StatusOr<std::optional<Credentials>> {
     const std::string host = RegistryOfKey(registry);
     for (const auto& [name, credentials] : own) {
-      if (name == host) return std::optional<Credentials>(credentials);
+      if (name != host) continue;
+      if (credentials.keeper == nullptr || !others) return std::optional<Credentials>(credentials);
+      // Who fetches tokens for itself fetches one for nobody, too: where there are others it has to say what
+      // it has.
+      ASSIGN_OR_RETURN(std::optional<Credentials> next, others(registry));
+      if (!next.has_value()) return std::optional<Credentials>(credentials);
+      ASSIGN_OR_RETURN(std::optional<Credentials> given, credentials.keeper->Give({}));
+      return given.has_value() ? given : next;
     }
     return others ? others(registry) : std::optional<Credentials>();
   };

@@ -32,7 +32,8 @@ absl::StatusOr<std::optional<Credentials>> AskHelper(const std::string& helper, 
 // helper for the registry is asked before its `auths`. The environment's variables are read when it is made.
 CredentialLookup DockerCredentials(const Variables& variables);
 
-// First what is in `own` (registry and credentials), then what `others` says.
+// First what is in `own` (registry and credentials), then what `others` says; that too where the keeper of an
+// own one has none.
 CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>> own,
                                  CredentialLookup others);
 

@@ -173,7 +173,10 @@ absl::StatusOr<std::string> RegistryClient::Authorize(const Endpoint& endpoint,
   const auto challenge = ParseChallenge(header);
   if (!challenge.has_value()) return "";
   if (challenge->scheme == "bearer") return FetchToken(endpoint, reference, *challenge, access, stop);
-  ASSIGN_OR_RETURN(const auto credentials, CredentialsFor(endpoint));
+  ASSIGN_OR_RETURN(auto credentials, CredentialsFor(endpoint));
+  if (credentials.has_value() && credentials->keeper != nullptr) {
+    ASSIGN_OR_RETURN(credentials, credentials->keeper->Give(stop));
+  }
   return credentials.has_value() ? BasicAuthorization(*credentials) : "";
 }
 
@@ -188,13 +191,23 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
   };
   const std::string realm = parameter("realm");
   ASSIGN_OR_RETURN(const http::Url url, http::ParseUrl(realm));
-  ASSIGN_OR_RETURN(const auto credentials, CredentialsFor(endpoint));
+  const std::vector<std::string> scopes =
+      Scopes(reference, parameter("scope"), access.push, access.mount_from);
+  ASSIGN_OR_RETURN(auto credentials, CredentialsFor(endpoint));
+  if (credentials.has_value() && credentials->keeper != nullptr) {
+    const std::shared_ptr<CredentialKeeper> keeper = credentials->keeper;
+    const auto token = keeper->FetchToken({realm, parameter("service"), scopes}, stop);
+    if (token.ok() && !token->empty()) return "Bearer " + *token;
+    if (!token.ok() && !absl::IsUnimplemented(token.status())) return token.status();
+    credentials.reset();
+    if (!token.ok()) {
+      ASSIGN_OR_RETURN(credentials, keeper->Give(stop));
+    }
+  }
   if (credentials.has_value() && url.scheme == "http" && endpoint.url.starts_with("https://")) {
     return AtRegistry(absl::StatusCode::kPermissionDenied, reference, endpoint.host,
                       fmt::format("its token server {} would get the password unencrypted", realm));
   }
-  const std::vector<std::string> scopes =
-      Scopes(reference, parameter("scope"), access.push, access.mount_from);
   const std::string service = "service=" + EncodePercent(parameter("service"));
   http::HttpRequest request;
   request.stop = stop;

@@ -3,19 +3,46 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace crossmill::registry {
+
+class CredentialKeeper;
 
 struct Credentials {
   std::string user;
   std::string password;
   // Instead of a password: an OAuth refresh token ("identitytoken").
   std::string identity_token;
+  // Instead of all of them: who has them and is asked when they are needed. May be null.
+  std::shared_ptr<CredentialKeeper> keeper = {};
+};
+
+// What a Bearer challenge asks for.
+struct TokenQuestion {
+  std::string realm;
+  std::string service;
+  std::vector<std::string> scopes;
+};
+
+// Has credentials that do not come here: a person's program on another machine, which fetches tokens itself.
+// Thread safe.
+class CredentialKeeper {
+ public:
+  virtual ~CredentialKeeper() = default;
+  // A token for the challenge of its registry; empty: an anonymous one will do. UNIMPLEMENTED: it fetches
+  // none, so that Give is asked.
+  virtual absl::StatusOr<std::string> FetchToken(const TokenQuestion& question,
+                                                 const std::stop_token& stop) = 0;
+  // The credentials themselves, for registries without tokens; nullopt: it has none.
+  virtual absl::StatusOr<std::optional<Credentials>> Give(const std::stop_token& stop) = 0;
 };
 
 // What we have for a registry (host[:port]); nullopt: go there anonymously. An error is one of a credential

@@ -2,7 +2,6 @@
 // tree that a context is (docs/formats.md, "context").
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,20 +12,10 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
+#include "coordinator/buildkit/files/folder_limits.h"
 #include "coordinator/buildkit/session/client_session.h"
 
 namespace crossmill::coordinator::buildkit {
-
-struct FolderLimits {
-  int64_t most_entries = 1'000'000;
-  int64_t most_bytes = int64_t{64} << 30;
-  size_t longest_path = 4096;
-  int deepest = 256;
-  // How long the client may say nothing.
-  std::chrono::milliseconds patience = std::chrono::minutes(5);
-  // Of names and of the targets of links, in all: they are in memory until the folder is read.
-  size_t most_name_bytes = size_t{128} << 20;
-};
 
 struct FolderRequest {
   // "context", "dockerfile", or a named context's.

@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/digest.h"
 #include "common/context/hash_cache.h"
-#include "coordinator/buildkit/files/client_folders.h"
+#include "coordinator/buildkit/files/folder_limits.h"
 #include "fsutil/types/fsutil.pb.h"
 
 namespace crossmill::coordinator::buildkit {

@@ -90,10 +90,6 @@ class ArchiveCall final : public ClientArchive {
     if (!status_) {
       call_->WritesDone(this);
       Done();
-      Bytes nothing;
-      do {
-        call_->Read(&nothing, this);
-      } while (Done());
       End().IgnoreError();
     }
     if (status_->error_code() == grpc::StatusCode::ALREADY_EXISTS) return absl::OkStatus();
@@ -109,6 +105,11 @@ class ArchiveCall final : public ClientArchive {
 
   absl::Status End() {
     if (!status_) {
+      // There is no status while a message is unread.
+      Bytes unread;
+      do {
+        call_->Read(&unread, this);
+      } while (Done());
       grpc::Status status;
       call_->Finish(&status, this);
       Done();
@@ -142,6 +143,10 @@ class BlobUploadCall {
     const absl::Status sent = Send(*reader);
     // An error of the store, not of the client: it must not wait for more.
     if (!sent.ok() && !broken_) context_.TryCancel();
+    // There is no status while an answer is unread, and containerd answers the last request twice.
+    content::WriteContentResponse unread;
+    while (stream_->Read(&unread)) {
+    }
     const grpc::Status status = stream_->Finish();
     if (status.error_code() == grpc::StatusCode::ALREADY_EXISTS) return absl::OkStatus();
     if (!status.ok() && broken_) return rpc::FromGrpc(status);

@@ -6,7 +6,7 @@
 #include "common/oci/image_walk.h"
 #include "common/oci/reference.h"
 #include "coordinator/buildkit/outputs/export_run.h"
-#include "coordinator/buildkit/outputs/push_credentials.h"
+#include "coordinator/buildkit/session/client_credentials.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/rpc/peers/ownership.h"
 
@@ -76,8 +76,7 @@ absl::Status NameImage(const ExportRun& run, const Digest& root) {
 absl::Status PushTo(const ExportRun& run, const std::string& name, const Digest& root) {
   RETURN_IF_ERROR(CheckMayPush(run.caller.roles, name));
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
-  ASSIGN_OR_RETURN(const ClientCredentials credentials,
-                   PushCredentials(run.session.get(), reference.registry, run.stop));
+  const ClientCredentials credentials = CredentialsOfClient(run.session, reference.registry);
   ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(run.services.blobs, root));
   int64_t total = 0;
   for (const oci::Descriptor& each : blobs.contents) total += each.digest.size;

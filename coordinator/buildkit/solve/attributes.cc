@@ -13,7 +13,6 @@
 #include "common/plan/step_flags.h"
 #include "common/words/platform.h"
 #include "common/words/step_bounds.h"
-#include "coordinator/buildkit/solve/farm_arguments.h"
 
 namespace crossmill::coordinator::buildkit {
 namespace {
@@ -44,7 +43,7 @@ class AttributeReader {
     for (const auto& [key, value] : given_) RETURN_IF_ERROR(ReadKey(key, value));
     RETURN_IF_ERROR(ReadSteps());
     RETURN_IF_ERROR(ReadBounds());
-    RETURN_IF_ERROR(FinishFarmArguments(&read_.options, read_.requirement));
+    RETURN_IF_ERROR(FinishFarmArguments(&read_.options, read_.choices));
     return std::move(read_);
   }
 
@@ -198,7 +197,7 @@ class AttributeReader {
 
   absl::Status ReadArgument(const std::string& name, const std::string& value) {
     if (name.starts_with(kFarmArgumentPrefix))
-      return AddFarmArgument(name, value, &read_.options, &read_.requirement);
+      return AddFarmArgument(name, value, &read_.options, &read_.choices);
     if (name == "BUILDKIT_MULTI_PLATFORM") read_.always_index = IsOn(value);
     if (name == "BUILDKIT_SYNTAX") {
       // The language is the farm's; the name of the image has been checked with the frontend.

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/words/requirement.h"
+#include "coordinator/buildkit/solve/farm_arguments.h"
 #include "crossmill/v1/build.pb.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -60,7 +60,7 @@ struct SolveAttributes {
   // Target, build arguments.
   v1::Recipe recipe;
   v1::BuildOptions options;
-  Requirement requirement;
+  FarmChoices choices;
   // Sessions that have single folders: by the folder's name.
   std::map<std::string, std::string> folder_sessions;
   // "provenance" and "sbom", as asked; what is switched off is left out.

@@ -125,8 +125,9 @@ void TellCompiled(const BuildRun& run, const v1::BuildView& view) {
 
 }  // namespace
 
-absl::StatusOr<v1::BuildView> RunBuild(const BuildRun& run, v1::SubmitBuildRequest* request,
-                                       const std::function<std::shared_ptr<void>(int64_t build)>& attached) {
+absl::StatusOr<v1::BuildView> RunBuild(
+    const BuildRun& run, v1::SubmitBuildRequest* request,
+    const std::function<absl::StatusOr<std::shared_ptr<void>>(int64_t build)>& attached) {
   const auto submitting = [&]() -> absl::StatusOr<int64_t> {
     grpc::ClientContext context;
     run.farm.Prepare(&context);
@@ -140,13 +141,17 @@ absl::StatusOr<v1::BuildView> RunBuild(const BuildRun& run, v1::SubmitBuildReque
   };
   ASSIGN_OR_RETURN(const int64_t build, submitting());
   if (run.on_build) run.on_build(build);
-  const std::shared_ptr<void> attachment = attached ? attached(build) : nullptr;
+  const auto attachment = attached ? attached(build) : absl::StatusOr<std::shared_ptr<void>>(nullptr);
+  if (!attachment.ok()) {
+    CancelBuild(run, build);
+    return attachment.status();
+  }
   run.board.Begin(fmt::format("[crossmill] build {}: {}", build, run.place_of_build(build)))->End();
   BuildVertices vertices(run.board, build);
   const absl::Status watched = Watch(run, build, &vertices);
   if (run.on_steps) run.on_steps(vertices);
   if (run.stop.stop_requested()) {
-    CancelBuild(run, build);
+    if (!run.detached) CancelBuild(run, build);
     return absl::CancelledError(kCancelledText);
   }
   if (!watched.ok()) {

@@ -24,6 +24,8 @@ struct BuildRun {
   std::string dockerfile_name;
   std::string dockerfile;
   std::stop_token stop;
+  // It goes on when `stop` does.
+  bool detached = false;
   // Told once the build has its number, and when all was seen that can be seen of it.
   std::function<void(int64_t build)> on_build;
   std::function<void(const BuildVertices&)> on_steps;
@@ -32,8 +34,9 @@ struct BuildRun {
 // Submits and waits for the end; when `stop` does, the build is cancelled. The request's secrets are wiped.
 // `attached` is called once the build has its number, and what it returns lives until the build ends. An
 // error of the build has the place in the Dockerfile and the vertex that failed; CANCELLED: `stop`.
-absl::StatusOr<v1::BuildView> RunBuild(const BuildRun& run, v1::SubmitBuildRequest* request,
-                                       const std::function<std::shared_ptr<void>(int64_t build)>& attached);
+absl::StatusOr<v1::BuildView> RunBuild(
+    const BuildRun& run, v1::SubmitBuildRequest* request,
+    const std::function<absl::StatusOr<std::shared_ptr<void>>(int64_t build)>& attached);
 
 // Lines that only the farm can say of a build that ended well: the verdict and where to look, packages that
 // were compiled.

@@ -33,7 +33,7 @@ class ClientBuild {
   ClientBuild(CallerIdentity caller, bk::SolveRequest request, Clock& clock)
       : caller_(std::move(caller)),
         request_(std::move(request)),
-        board_(std::make_shared<StatusBoard>(clock)),
+        board_(std::make_shared<StatusBoard>(clock, request_.ref())),
         began_(clock.Now()) {}
 
   const std::string& reference() const { return request_.ref(); }

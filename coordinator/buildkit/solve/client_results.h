@@ -17,8 +17,6 @@ namespace crossmill::coordinator::buildkit {
 struct FinishedBuild {
   v1::BuildView view;
   BuiltImage image;
-  // An index, even of one platform.
-  bool always_index = false;
   // The requirement that it does not meet, as a sentence; empty: it does.
   std::string unmet;
 };

@@ -21,7 +21,7 @@ constexpr auto kStatusPause = std::chrono::milliseconds(100);
 absl::Status CheckSolve(const bk::SolveRequest& request) {
   if (request.ref().empty() || request.ref().size() > 200)
     return absl::InvalidArgumentError("Ref: a reference of 1 to 200 characters names the build");
-  if (request.sourcepolicy().rules_size() > 0) {
+  if (request.sourcepolicy().rules_size() > 0 || !request.sourcepolicysession().empty()) {
     return absl::UnimplementedError(
         "source policies are not served: the farm pins and records what a build takes; leave the policy out, "
         "or take "
@@ -137,7 +137,7 @@ grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::Stat
   size_t place = 0;
   bk::StatusResponse response;
   while (build->board().Next(&place, &response, gone.token())) {
-    if (!writer->Write(response)) break;
+    if (!writer->Write(response) || build->board().EndsAt(place)) break;
     std::this_thread::sleep_for(kStatusPause);
   }
   return grpc::Status::OK;

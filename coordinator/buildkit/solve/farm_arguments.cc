@@ -19,7 +19,7 @@ namespace {
 
 struct Target {
   v1::BuildOptions& options;
-  Requirement& requirement;
+  FarmChoices& choices;
 };
 using SetArgument = absl::Status (*)(const std::string& value, Target target);
 
@@ -42,11 +42,11 @@ absl::Status SetVerify(const std::string& value, Target target) {
 }
 absl::Status SetRequire(const std::string& value, Target target) {
   if (value != "reproducible") return absl::InvalidArgumentError("expected reproducible");
-  target.requirement.reproducible = true;
+  target.choices.requirement.reproducible = true;
   return absl::OkStatus();
 }
 absl::Status SetMinHosts(const std::string& value, Target target) {
-  ASSIGN_OR_RETURN(target.requirement.min_hosts, CountOf(value, 16));
+  ASSIGN_OR_RETURN(target.choices.requirement.min_hosts, CountOf(value, 16));
   return absl::OkStatus();
 }
 absl::Status SetVary(const std::string& value, Target target) {
@@ -56,6 +56,10 @@ absl::Status SetVary(const std::string& value, Target target) {
 absl::Status SetSameHost(const std::string& value, Target target) {
   ASSIGN_OR_RETURN(const bool on, SwitchOf(value));
   target.options.set_allow_same_host(on);
+  return absl::OkStatus();
+}
+absl::Status SetDetach(const std::string& value, Target target) {
+  ASSIGN_OR_RETURN(target.choices.detached, SwitchOf(value));
   return absl::OkStatus();
 }
 absl::Status SetPriority(const std::string& value, Target target) {
@@ -147,6 +151,7 @@ constexpr Row kRows[] = {
     {{"CROSSMILL_ALLOW_SAME_HOST", "--allow-same-host", "1"}, SetSameHost},
     {{"CROSSMILL_CONSTRAINT", "--constraint", "disk=fast,rack!=b"}, SetConstraints},
     {{"CROSSMILL_CPUS", "--cpus", "1.5"}, SetBound<v1::STEP_BOUND_CPU>},
+    {{"CROSSMILL_DETACH", "--detach", "1"}, SetDetach},
     {{"CROSSMILL_EMULATION", "--emulation", "never"}, SetEmulation},
     {{"CROSSMILL_EXCLUDE_NEWER", "--exclude-newer", "2024-05-01"}, SetExcludeNewer},
     {{"CROSSMILL_KEEP_TIMES", "--source-date-epoch=none", "1"}, SetKeepTimes},
@@ -182,10 +187,10 @@ const std::vector<FarmArgument>& FarmArguments() {
 }
 
 absl::Status AddFarmArgument(std::string_view name, const std::string& value, v1::BuildOptions* options,
-                             Requirement* requirement) {
+                             FarmChoices* choices) {
   for (const Row& row : kRows) {
     if (row.argument.name != name) continue;
-    const absl::Status set = row.set(value, {*options, *requirement});
+    const absl::Status set = row.set(value, {*options, *choices});
     if (set.ok()) return set;
     return absl::InvalidArgumentError(
         fmt::format("build argument {}={}: {}", name, Printable(value.substr(0, 100)), Sv(set.message())));
@@ -198,7 +203,8 @@ absl::Status AddFarmArgument(std::string_view name, const std::string& value, v1
       Printable(name.substr(0, 100)), known));
 }
 
-absl::Status FinishFarmArguments(v1::BuildOptions* options, const Requirement& requirement) {
+absl::Status FinishFarmArguments(v1::BuildOptions* options, const FarmChoices& choices) {
+  const Requirement& requirement = choices.requirement;
   const uint32_t hosts = requirement.min_hosts;
   if (hosts > 0 && !requirement.reproducible)
     return absl::InvalidArgumentError("CROSSMILL_MIN_HOSTS needs CROSSMILL_REQUIRE=reproducible");

@@ -14,6 +14,13 @@ namespace crossmill::coordinator::buildkit {
 
 inline constexpr std::string_view kFarmArgumentPrefix = "CROSSMILL_";
 
+// What such arguments say that is no option of the farm's build.
+struct FarmChoices {
+  Requirement requirement;
+  // The build goes on when its client goes away.
+  bool detached = false;
+};
+
 struct FarmArgument {
   std::string_view name;
   // The flag of `crossmill build` that it is.
@@ -27,9 +34,9 @@ const std::vector<FarmArgument>& FarmArguments();
 
 // One argument into the options. INVALID_ARGUMENT: the value, or a name that is none, with the list.
 absl::Status AddFarmArgument(std::string_view name, const std::string& value, v1::BuildOptions* options,
-                             Requirement* requirement);
+                             FarmChoices* choices);
 
 // What holds of all together, once they are all there: executions that a requirement needs.
-absl::Status FinishFarmArguments(v1::BuildOptions* options, const Requirement& requirement);
+absl::Status FinishFarmArguments(v1::BuildOptions* options, const FarmChoices& choices);
 
 }  // namespace crossmill::coordinator::buildkit

@@ -27,6 +27,7 @@ class FarmCaller {
   void Prepare(grpc::ClientContext* context) const {
     context->AddMetadata("authorization", "Bearer " + token_.text());
   }
+  const std::string& token() const { return token_.text(); }
   v1::Builds::Stub& builds() const { return *builds_; }
   v1::Farm::Stub& farm() const { return *farm_; }
   v1::Retention::Stub& retention() const { return *retention_; }

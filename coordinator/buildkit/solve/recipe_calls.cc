@@ -69,12 +69,10 @@ std::string FlagOf(const Instruction& instruction, std::string_view name) {
 // ---- check ----
 
 CallAnswer Lint(const check::CheckInput& input) {
-  const check::CheckReport report = check::CheckRecipe(input);
   Json warnings = Json::array();
   std::string text;
   bool error = false;
-  for (const check::Finding& finding : report.findings) {
-    if (finding.severity == check::Severity::kInfo) continue;
+  for (const check::Finding& finding : FindingsForClients(input)) {
     error = error || finding.severity == check::Severity::kError;
     Json warning = {{"ruleName", finding.rule},
                     {"description", finding.why},
@@ -240,6 +238,15 @@ CallAnswer Describe() {
 }
 
 }  // namespace
+
+std::vector<check::Finding> FindingsForClients(const check::CheckInput& input) {
+  std::vector<check::Finding> findings = check::CheckRecipe(input).findings;
+  std::erase_if(findings, [](const check::Finding& finding) {
+    const check::Rule* rule = check::FindRule(finding.rule);
+    return finding.severity == check::Severity::kInfo || rule == nullptr || !rule->docker;
+  });
+  return findings;
+}
 
 std::string RuleUrl(const std::string& rule) {
   const check::Rule* known = check::FindRule(rule);

@@ -19,6 +19,10 @@ using CallAnswer = std::map<std::string, std::string>;
 // UNIMPLEMENTED in the words that clients know for others; errors of the recipe as planning has them.
 absl::StatusOr<CallAnswer> AnswerCall(const std::string& request, const check::CheckInput& input);
 
+// The findings of the checks that Docker's builder has, too, and what keeps the recipe from being built: what
+// its clients are told. The farm's own checks are `crossmill check`'s.
+std::vector<check::Finding> FindingsForClients(const check::CheckInput& input);
+
 // Where a rule is explained that Docker's builder has too; empty: it is the farm's own (docs/checks.md).
 std::string RuleUrl(const std::string& rule);
 

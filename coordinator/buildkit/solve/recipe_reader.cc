@@ -9,6 +9,8 @@
 #include "common/context/recipe_files.h"
 #include "common/fetch/archive.h"
 #include "common/fetch/git_reference.h"
+#include "coordinator/buildkit/session/client_layout.h"
+#include "coordinator/buildkit/session/client_upload.h"
 #include "coordinator/buildkit/solve/context_tree.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/submissions/context_files.h"
@@ -246,8 +248,17 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(const std::
 }
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchUpload(const std::string& id,
-                                                                       ProgressVertex&) {
-  return absl::UnimplementedError(fmt::format("context {}: streams of clients are not read", Printable(id)));
+                                                                       ProgressVertex& vertex) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionOf(""));
+  ASSIGN_OR_RETURN(const layer::Source stream, OpenClientUpload(session, id, stop_));
+  int64_t bytes = 0;
+  const layer::Source counted = [&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    ASSIGN_OR_RETURN(const size_t count, stream(buffer, size));
+    bytes += static_cast<int64_t>(count);
+    vertex.Status("transferring context:", bytes, 0, count == 0);
+    return count;
+  };
+  return TakeStream(counted, "the context on the client's standard input");
 }
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchInput(const std::string& key,
@@ -334,8 +345,7 @@ absl::Status RecipeReader::ReadOneNamed(const NamedSource& source, v1::NamedCont
         return TakeResult(source, context);
       break;
     case Kind::kLayout:
-      return absl::UnimplementedError(
-          fmt::format("--build-context {}: layouts of clients are not read", Printable(source.name)));
+      return ReadLayout(source, context);
     default:
       break;
   }
@@ -369,6 +379,23 @@ absl::Status RecipeReader::ReadNamedFolder(const NamedSource& source, v1::NamedC
                               return ReadFolder(source.value, all, context->ignore_file(), vertex);
                             }));
   ToProto(folder.root, context->mutable_tree());
+  return absl::OkStatus();
+}
+
+absl::Status RecipeReader::ReadLayout(const NamedSource& source, v1::NamedContext* context) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionOf(""));
+  LayoutRequest request;
+  request.store = "oci:" + source.value;
+  request.digest = source.digest;
+  const auto& platforms = attributes_.options.platforms();
+  request.platforms.assign(platforms.begin(), platforms.end());
+  const std::string label = source.name.substr(0, source.name.find("::"));
+  ASSIGN_OR_RETURN(
+      const Digest root,
+      InVertex(build_.board(), fmt::format("[context {}] OCI load from client", label), [&](ProgressVertex&) {
+        return FetchClientLayout(*session, request, services_.blobs, stop_);
+      }));
+  ToProto(root, context->mutable_image_root());
   return absl::OkStatus();
 }
 

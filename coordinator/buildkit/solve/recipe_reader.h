@@ -70,6 +70,7 @@ class RecipeReader {
                                           const std::string& ignore_file, ProgressVertex& vertex);
   absl::Status ReadOneNamed(const NamedSource& source, v1::NamedContext* context, bool* left_out);
   absl::Status ReadNamedFolder(const NamedSource& source, v1::NamedContext* context);
+  absl::Status ReadLayout(const NamedSource& source, v1::NamedContext* context);
   absl::Status TakeResult(const NamedSource& source, v1::NamedContext* context);
 
   const SolveServices& services_;

@@ -7,6 +7,9 @@
 #include "common/base/utf8.h"
 #include "common/check/check.h"
 #include "common/words/platform.h"
+#include "coordinator/buildkit/session/client_agents.h"
+#include "coordinator/buildkit/session/client_credentials.h"
+#include "coordinator/buildkit/session/client_secrets.h"
 #include "coordinator/buildkit/solve/build_run.h"
 #include "coordinator/buildkit/solve/recipe_calls.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
@@ -128,8 +131,7 @@ void RecipeSolver::TellFindings(const v1::Recipe& recipe, const v1::BuildOptions
   check::CheckInput input;
   input.recipe = recipe;
   SetPlatforms(options, &input);
-  for (const check::Finding& finding : check::CheckRecipe(input).findings) {
-    if (finding.severity == check::Severity::kInfo) continue;
+  for (const check::Finding& finding : FindingsForClients(input)) {
     bk::VertexWarning warning;
     warning.set_vertex(vertex);
     warning.set_level(1);
@@ -150,13 +152,37 @@ void RecipeSolver::TellFindings(const v1::Recipe& recipe, const v1::BuildOptions
   }
 }
 
+absl::StatusOr<std::shared_ptr<ClientSession>> RecipeSolver::Session() const {
+  return services_.sessions.Wait(build_.request().session(), build_.caller().key, kSessionPatience, stop_);
+}
+
+// What the farm may not read the client may, perhaps.
+absl::StatusOr<v1::PinnedImage> RecipeSolver::PinOrPull(const plan::BaseNeed& need, bool refresh) {
+  const std::string& project = build_.caller().roles.project;
+  auto pinned = services_.images.Pin(need.reference, need.platform, refresh, stop_, project);
+  const bool other_may = absl::IsPermissionDenied(pinned.status()) ||
+                         absl::IsUnauthenticated(pinned.status()) || absl::IsNotFound(pinned.status());
+  if (!other_may) return pinned;
+  const auto reference = oci::ParseReference(need.reference);
+  const auto session = Session();
+  if (!reference.ok() || !session.ok()) return pinned;
+  const ClientCredentials credentials = CredentialsOfClient(*session, reference->registry);
+  if (credentials.empty()) return pinned;
+  registry::PullOptions options;
+  options.platforms = {need.platform};
+  options.stop = stop_;
+  const auto pulled =
+      services_.images.Pull(need.reference, options, credentials, AuthorOf(build_.caller().roles));
+  if (!pulled.ok()) return absl::IsCancelled(pulled.status()) ? pulled.status() : pinned.status();
+  return services_.images.Pin(need.reference, need.platform, false, stop_, project);
+}
+
 absl::StatusOr<v1::PinnedImage> RecipeSolver::Pin(const plan::BaseNeed& need,
                                                   const v1::BuildOptions& options) {
   if (!need.root.empty()) return services_.images.PinRoot(need.root, need.platform, need.reference);
   const std::shared_ptr<ProgressVertex> vertex =
       build_.board().Begin(fmt::format("[internal] load metadata for {}", need.reference));
-  auto pinned = services_.images.Pin(need.reference, need.platform, options.pull(), stop_,
-                                     build_.caller().roles.project);
+  auto pinned = PinOrPull(need, options.pull());
   if (pinned.ok()) {
     vertex->End();
     return pinned;
@@ -170,7 +196,23 @@ absl::StatusOr<v1::PinnedImage> RecipeSolver::Pin(const plan::BaseNeed& need,
   return status;
 }
 
-absl::Status RecipeSolver::AddSecrets(const RecipePreview&, v1::SubmitBuildRequest*) {
+absl::Status RecipeSolver::AddSupplies(const RecipePreview& preview, v1::SubmitBuildRequest* request,
+                                       std::set<std::string>* agents) {
+  if (preview.secret_ids.empty() && preview.ssh_ids.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, Session());
+  v1::BuildOptions& options = *request->mutable_submission()->mutable_options();
+  ASSIGN_OR_RETURN(const WipedSecrets<v1::Secret> secrets,
+                   ReadClientSecrets(*session, preview.secret_ids, stop_));
+  for (const v1::Secret& secret : secrets) {
+    options.add_secret_ids(secret.id());
+    *request->add_secrets() = secret;
+  }
+  for (const std::string& id : preview.ssh_ids) {
+    ASSIGN_OR_RETURN(const std::string missing, MissingAgents(*session, {id}, stop_));
+    if (!missing.empty()) continue;
+    options.add_ssh_ids(id);
+    agents->insert(id);
+  }
   return absl::OkStatus();
 }
 
@@ -204,20 +246,28 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
       [&](const plan::BaseNeed& need) { return Pin(need, options); }, stop_);
   if (!preview.ok()) return with_place(preview.status());
   RETURN_IF_ERROR(reader.ReadContext(*preview, &recipe));
-  RETURN_IF_ERROR(AddSecrets(*preview, &request));
-  const BuildRun run{farm,
-                     build_.board(),
-                     services_.place_of_build,
-                     recipe.dockerfile_name(),
-                     recipe.dockerfile(),
-                     stop_,
-                     [this](int64_t build) { build_.AddBuild(build); },
-                     [this](const BuildVertices& seen) {
-                       build_.AddSteps(seen.total(), seen.cached(), seen.completed());
-                     }};
-  ASSIGN_OR_RETURN(const v1::BuildView view, RunBuild(run, &request, nullptr));
+  std::set<std::string> agents;
+  RETURN_IF_ERROR(AddSupplies(*preview, &request, &agents));
+  const BuildRun run{
+      farm,
+      build_.board(),
+      services_.place_of_build,
+      recipe.dockerfile_name(),
+      recipe.dockerfile(),
+      stop_,
+      attributes.choices.detached,
+      [this](int64_t build) { build_.AddBuild(build); },
+      [this](const BuildVertices& seen) { build_.AddSteps(seen.total(), seen.cached(), seen.completed()); }};
+  const auto attach = [&](int64_t build) -> absl::StatusOr<std::shared_ptr<void>> {
+    if (agents.empty()) return std::shared_ptr<void>();
+    ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, Session());
+    ASSIGN_OR_RETURN(std::unique_ptr<ClientAgents> offered,
+                     ClientAgents::Offer(session, services_.farm, farm.token(), build, agents));
+    return std::shared_ptr<void>(std::move(offered));
+  };
+  ASSIGN_OR_RETURN(const v1::BuildView view, RunBuild(run, &request, attach));
   TellEnd(run, view);
-  if (const std::string unmet = UnmetBy(view, attributes.requirement); !unmet.empty()) {
+  if (const std::string unmet = UnmetBy(view, attributes.choices.requirement); !unmet.empty()) {
     return absl::FailedPreconditionError(fmt::format("{} ({})", unmet, services_.place_of_build(view.id())));
   }
   return ResultOf(view, attributes);
@@ -240,9 +290,9 @@ absl::StatusOr<gateway::Result> RecipeSolver::ResultOf(const v1::BuildView& view
                                                        const SolveAttributes& attributes) {
   auto finished = std::make_shared<FinishedBuild>();
   finished->view = view;
-  finished->always_index = attributes.always_index;
   BuiltImage& image = finished->image;
   image.build = view.id();
+  image.always_index = attributes.always_index;
   image.epoch = view.epoch();
   image.attestations = attributes.attestations;
   for (const v1::CellView& cell : view.cells())

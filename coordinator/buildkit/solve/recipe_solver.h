@@ -44,8 +44,13 @@ class RecipeSolver {
   absl::Status CheckRequest(const SolveAttributes& attributes) const;
   void Warn(const SolveAttributes& attributes);
   void TellFindings(const v1::Recipe& recipe, const v1::BuildOptions& options, const std::string& vertex);
+  absl::StatusOr<v1::PinnedImage> PinOrPull(const plan::BaseNeed& need, bool refresh);
   absl::StatusOr<v1::PinnedImage> Pin(const plan::BaseNeed& need, const v1::BuildOptions& options);
-  absl::Status AddSecrets(const RecipePreview& preview, v1::SubmitBuildRequest* request);
+  absl::StatusOr<std::shared_ptr<ClientSession>> Session() const;
+  // Secrets and agents that the recipe wants and the client has. `agents`: those that are offered while the
+  // build runs.
+  absl::Status AddSupplies(const RecipePreview& preview, v1::SubmitBuildRequest* request,
+                           std::set<std::string>* agents);
   absl::StatusOr<gateway::Result> ResultOf(const v1::BuildView& view, const SolveAttributes& attributes);
   absl::StatusOr<std::string> ConfigOf(const Digest& manifest);
 

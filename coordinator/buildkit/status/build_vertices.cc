@@ -74,7 +74,8 @@ std::map<uint32_t, std::string> VertexNames(const v1::StageView& stage, const st
 }
 
 std::string FailureText(const v1::StepView& step) {
-  if (!step.failure().empty()) return step.failure();
+  const std::string plain = fmt::format("exit code {}", step.exit_code());
+  if (!step.failure().empty() && step.failure() != plain) return step.failure();
   if (step.instruction() != "RUN") return fmt::format("{} failed", step.text());
   return fmt::format("process {} did not complete successfully: exit code: {}",
                      WriteJson(Json(CommandOf(step))), step.exit_code());
@@ -94,7 +95,11 @@ void BuildVertices::OnEvent(const v1::BuildEvent& event) {
       break;
     case v1::BuildEvent::kStepChanged:
       // Executions that are compared with the first are no steps of the recipe.
-      if (event.step_changed().replica() == 0) OnStep(event.step_changed(), event.time());
+      if (event.step_changed().replica() == 0) {
+        OnStep(event.step_changed(), event.time());
+      } else {
+        OnReplica(event.step_changed());
+      }
       break;
     case v1::BuildEvent::kNotice: {
       const auto vertex = board_.Begin("[crossmill] " + event.notice().text());
@@ -102,8 +107,9 @@ void BuildVertices::OnEvent(const v1::BuildEvent& event) {
       break;
     }
     case v1::BuildEvent::kStatusChanged:
-      if (event.status_changed().status() >= v1::BUILD_STATUS_SUCCEEDED)
-        EndPlanning(event.status_changed().message());
+      if (event.status_changed().status() < v1::BUILD_STATUS_SUCCEEDED) break;
+      EndPlanning(event.status_changed().message());
+      if (replicas_ != nullptr) replicas_->End();
       break;
     default:
       break;
@@ -191,6 +197,18 @@ void BuildVertices::OnStep(const v1::BuildEvent::StepChanged& changed, int64_t t
   if (step.status() == v1::STEP_STATUS_RUNNING) BeginStep(shown, step, time);
   if (HasEnded(step.status())) EndStep(shown, step, time);
   if (shown.vertex.has_started()) board_.Tell(shown.vertex);
+}
+
+void BuildVertices::OnReplica(const v1::BuildEvent::StepChanged& changed) {
+  const auto found = steps_.find({changed.stage(), changed.step().number()});
+  if (found == steps_.end()) return;
+  if (replicas_ == nullptr) replicas_ = board_.Begin("[crossmill] execute steps again to compare them");
+  bool ended = false;
+  for (const v1::ReplicaStep& replica : changed.step().replicas()) {
+    if (replica.replica() == changed.replica()) ended = HasEnded(replica.status());
+  }
+  replicas_->Status(fmt::format("{} (execution {})", found->second.vertex.name(), changed.replica() + 1), 0,
+                    0, ended);
 }
 
 void BuildVertices::OnLog(const v1::WatchedLog& log) {

@@ -52,12 +52,15 @@ class BuildVertices {
   void OnStep(const v1::BuildEvent::StepChanged& changed, int64_t time);
   void BeginStep(Shown& shown, const v1::StepView& step, int64_t time);
   void EndStep(Shown& shown, const v1::StepView& step, int64_t time);
+  void OnReplica(const v1::BuildEvent::StepChanged& changed);
   void EndPlanning(std::string_view error);
 
   StatusBoard& board_;
   const int64_t build_;
   // Pulls and downloads before the plan is there.
   std::map<std::string, std::shared_ptr<ProgressVertex>> planning_;
+  // Executions that are compared with the first; null: there were none so far.
+  std::shared_ptr<ProgressVertex> replicas_;
   // By stage and Step.number.
   std::map<std::pair<uint32_t, uint32_t>, Shown> steps_;
   // By execution: how many chunks were told.

@@ -28,9 +28,11 @@ size_t SizeOf(const bk::StatusResponse& entry) { return entry.ByteSizeLong() + k
 std::string VertexDigest(std::string_view text) { return "sha256:" + Sha256Hex(text); }
 
 struct StatusBoard::Kept {
-  Kept(Clock& given_clock, BoardLimits given_limits) : clock(given_clock), limits(given_limits) {}
+  Kept(Clock& given_clock, std::string given_salt, BoardLimits given_limits)
+      : clock(given_clock), salt(std::move(given_salt)), limits(given_limits) {}
 
   Clock& clock;
+  const std::string salt;
   const BoardLimits limits;
   Mutex mutex;
   CondVar changed;
@@ -170,7 +172,8 @@ class StatusBoard::Vertex final : public ProgressVertex {
   bool ended_ ABSL_GUARDED_BY(kept_->mutex) = false;
 };
 
-StatusBoard::StatusBoard(Clock& clock, BoardLimits limits) : kept_(std::make_shared<Kept>(clock, limits)) {}
+StatusBoard::StatusBoard(Clock& clock, std::string salt, BoardLimits limits)
+    : kept_(std::make_shared<Kept>(clock, std::move(salt), limits)) {}
 StatusBoard::~StatusBoard() { Close(kDropped); }
 
 std::shared_ptr<ProgressVertex> StatusBoard::Begin(std::string_view name,
@@ -181,7 +184,7 @@ std::shared_ptr<ProgressVertex> StatusBoard::Begin(std::string_view name,
   SetTime(kept_->Now(), vertex.mutable_started());
   {
     MutexLock lock(kept_->mutex);
-    vertex.set_digest(VertexDigest(fmt::format("{} {}", ++kept_->begun, vertex.name())));
+    vertex.set_digest(VertexDigest(fmt::format("{} {} {}", kept_->salt, ++kept_->begun, vertex.name())));
     if (!kept_->closed) kept_->AddVertex(vertex);
   }
   return std::make_shared<Vertex>(kept_, std::move(vertex));
@@ -243,6 +246,11 @@ bool StatusBoard::Next(size_t* place, bk::StatusResponse* response, std::stop_to
     ++*place;
   }
   return true;
+}
+
+bool StatusBoard::EndsAt(size_t place) {
+  MutexLock lock(kept_->mutex);
+  return kept_->closed && place >= kept_->entries.size();
 }
 
 }  // namespace crossmill::coordinator::buildkit

@@ -33,7 +33,8 @@ struct BoardLimits {
 // Thread safe. Readers share what is kept: a slow one costs nothing but its place. Vertices may outlive it.
 class StatusBoard final : public ProgressBoard {
  public:
-  explicit StatusBoard(Clock& clock, BoardLimits limits = {});
+  // `salt`: of digests; clients show several builds as one graph, in which equal digests are one vertex.
+  explicit StatusBoard(Clock& clock, std::string salt = "", BoardLimits limits = {});
   ~StatusBoard() override;
 
   std::shared_ptr<ProgressVertex> Begin(std::string_view name,
@@ -52,6 +53,8 @@ class StatusBoard final : public ProgressBoard {
   // What is behind `place`, which moves on; waits until there is something. False: it is closed and all was
   // read, or the reader was stopped. The first call waits for a start, not for the end.
   bool Next(size_t* place, bk::StatusResponse* response, std::stop_token stop);
+  // Whether nothing will come behind `place`: who asks need not pause.
+  bool EndsAt(size_t place);
 
  private:
   class Vertex;

@@ -4,6 +4,8 @@
 
 #include "common/base/blob_store.h"
 #include "common/base/status.h"
+#include "common/registry/credentials.h"
+#include "common/registry/credentials.h"
 #include "common/registry/image_pull.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/fake_http_client.h"
@@ -172,6 +174,79 @@ TEST_F(RegistryTest, RefusedAccessSaysHowToLogIn) {
   RegistryClient known(http_, options);
   EXPECT_FALSE(known.GetManifest(*oci::ParseReference("r.example/app:1")).ok());
   EXPECT_EQ(HeaderOf(http_.requests().back(), "Authorization"), "Basic dTpw");
+}
+
+class FakeKeeper final : public CredentialKeeper {
+ public:
+  absl::StatusOr<std::string> FetchToken(const TokenQuestion& question, const std::stop_token&) override {
+    asked.push_back(question);
+    return token;
+  }
+  absl::StatusOr<std::optional<Credentials>> Give(const std::stop_token&) override {
+    ++given;
+    return credentials;
+  }
+
+  absl::StatusOr<std::string> token = "kept";
+  std::optional<Credentials> credentials;
+  std::vector<TokenQuestion> asked;
+  int given = 0;
+};
+
+TEST_F(RegistryTest, TokenIsFetchedByWhoKeepsTheCredentials) {
+  http_.Answer(
+      "GET https://r.example/v2/app/manifests/1",
+      Status(401, {{"www-authenticate", R"(Bearer realm="https://auth.example/token",service="s")"}}));
+  http_.Answer("GET https://r.example/v2/app/manifests/1", Manifest(manifest_));
+  const auto keeper = std::make_shared<FakeKeeper>();
+  RegistryOptions options = Options();
+  Credentials kept;
+  kept.keeper = keeper;
+  options.credentials = WithCredentials({{"r.example", kept}}, nullptr);
+  RegistryClient client(http_, options);
+  ASSERT_OK(client.GetManifest(*oci::ParseReference("r.example/app:1")));
+  EXPECT_EQ(HeaderOf(http_.requests().back(), "Authorization"), "Bearer kept");
+  ASSERT_EQ(keeper->asked.size(), 1u);
+  EXPECT_EQ(keeper->asked[0].realm, "https://auth.example/token");
+  EXPECT_EQ(keeper->asked[0].service, "s");
+  EXPECT_EQ(keeper->asked[0].scopes, std::vector<std::string>{"repository:app:pull"});
+  // Its password stayed where it is.
+  EXPECT_EQ(keeper->given, 0);
+}
+
+TEST_F(RegistryTest, WhoFetchesNoTokensGivesTheCredentials) {
+  http_.Answer("GET https://r.example/v2/app/manifests/1",
+               Status(401, {{"www-authenticate", R"(Bearer realm="https://auth.example/token")"}}));
+  http_.Answer("GET https://r.example/v2/app/manifests/1", Manifest(manifest_));
+  http_.Answer("GET https://auth.example/token?service=&scope=repository%3Aapp%3Apull",
+               Status(200, {}, R"({"token":"T0"})"));
+  const auto keeper = std::make_shared<FakeKeeper>();
+  keeper->token = absl::UnimplementedError("none");
+  keeper->credentials.emplace();
+  keeper->credentials->user = "u";
+  keeper->credentials->password = "p:";
+  RegistryOptions options = Options();
+  Credentials kept;
+  kept.keeper = keeper;
+  options.credentials = WithCredentials({{"r.example", kept}}, nullptr);
+  RegistryClient client(http_, options);
+  ASSERT_OK(client.GetManifest(*oci::ParseReference("r.example/app:1")));
+  EXPECT_EQ(HeaderOf(http_.requests()[1], "Authorization"), BasicAuthorization(*keeper->credentials));
+}
+
+TEST_F(RegistryTest, OthersCountWhereTheKeeperHasNone) {
+  const auto keeper = std::make_shared<FakeKeeper>();
+  Credentials kept;
+  kept.keeper = keeper;
+  const CredentialLookup others = *CredentialFile::Parse(R"({"auths":{"r.example":{"auth":"dTpw"}}})");
+  const auto found = WithCredentials({{"r.example", kept}}, others)("r.example");
+  ASSERT_OK(found.status());
+  EXPECT_EQ((*found)->user, "u");
+  keeper->credentials.emplace();
+  keeper->credentials->user = "mine";
+  EXPECT_EQ((*WithCredentials({{"r.example", kept}}, others)("r.example"))->user, "mine");
+  // Nobody else has any for this one.
+  EXPECT_EQ((*WithCredentials({{"s.example", kept}}, others)("s.example"))->keeper, keeper);
 }
 
 TEST_F(RegistryTest, PasswordIsNotSentUnencryptedToATokenServer) {

@@ -111,11 +111,14 @@ class FilesTest(Outputs):
 
     def test_a_folder_can_become_exactly_that(self):
         (self.out / "old").write_text("old")
-        result = self.buildx("build", "-o", f"type=local,dest={self.out},mode=delete", self.context)
-        self.assertEqual(result.returncode, 0, self.story(result))
+        self.bx("-o", f"type=local,dest={self.out},mode=delete", "--allow", "buildx.local.delete")
         self.assertEqual({each.name for each in self.out.iterdir()}, {"bin", "data"})
-        self.bx("-o", f"type=local,dest={self.out},mode=delete", "--platform", PLATFORMS)
-        self.assertEqual({each.name for each in self.out.iterdir()}, {"linux_amd64", "linux_arm64"})
+        # Into another folder: buildx does not get over whole folders that go, whoever sends it the rest.
+        both = self.out / "both"
+        both.mkdir()
+        (both / "old").write_text("old")
+        self.bx("-o", f"type=local,dest={both},mode=delete", "--allow", "buildx.local.delete", "--platform", PLATFORMS)
+        self.assertEqual({each.name for each in both.iterdir()}, {"linux_amd64", "linux_arm64"})
 
     def test_a_second_export_sends_what_changed(self):
         self.bx("-o", f"type=local,dest={self.out}")
@@ -204,7 +207,7 @@ class ArchivesTest(Outputs):
 
     def test_what_docker_cannot_hold_is_refused_before_anything_is_built(self):
         refused = self.bx("-o", f"type=docker,dest={self.out}/image.tar", "--platform", PLATFORMS, code=1)
-        self.assert_says(refused, "docker exporter does not currently support exporting manifest lists")
+        self.assert_says(refused, "exporting manifest lists")
         refused = self.bx("-o", f"type=oci,compression=estargz,dest={self.out}/image.tar", code=1)
         self.assert_says(refused, "compression=estargz", "zstd, gzip or uncompressed")
 
@@ -481,7 +484,8 @@ class ComparisonTest(Outputs):
                         names.append(sorted(index["manifests"][0]["annotations"]))
                 self.assertEqual(names[0], names[2])
                 self.assertEqual(names[1], names[3])
-                self.assertEqual(set(ours), set(theirs))
+                # What buildx adds of its own it reads from the history of builds.
+                self.assertEqual(*({key for key in told if not key.startswith("buildx.")} for told in (ours, theirs)))
 
     def test_folders_hold_the_same_files(self):
         self.both("-o", "type=local,dest=OUT")

@@ -73,7 +73,7 @@ TEST(ExporterOptionsTest, NonsenseIsRefused) {
   EXPECT_THAT(Refusal("image", {{"push", "perhaps"}, {"name", "a"}}), HasSubstr("push=perhaps"));
   EXPECT_THAT(Refusal("image", {{"pusch", "true"}}), HasSubstr("'pusch'"));
   EXPECT_THAT(Refusal("image", {{"push", "true"}}), HasSubstr("-t NAME"));
-  EXPECT_THAT(Refusal("image", {{"name", "UPPER/case"}}), HasSubstr("type=image"));
+  EXPECT_THAT(Refusal("image", {{"name", "a//b"}}), HasSubstr("type=image"));
   EXPECT_THAT(Refusal("oci", {{"compression", "gzip"}, {"compression-level", "22"}}), HasSubstr("1 to 9"));
   EXPECT_THAT(Refusal("oci", {{"annotationx.y", "1"}}), HasSubstr("annotationx.y"));
   EXPECT_THAT(Refusal("local", {{"attestation-prefix", "../x"}}), HasSubstr("attestation-prefix"));

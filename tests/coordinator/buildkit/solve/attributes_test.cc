@@ -147,7 +147,7 @@ TEST(AttributesTest, ImagesOfTheLanguageItself) {
   for (const char* image :
        {"docker/dockerfile", "docker/dockerfile:1", "docker.io/docker/dockerfile:1.7-labs",
         "docker/dockerfile-upstream:master", "docker/dockerfile:1@sha256:abc"}) {
-    EXPECT_OK(CheckFrontendImage(image)) << image;
+    EXPECT_TRUE(CheckFrontendImage(image).ok()) << image;
   }
   for (const char* image : {"docker/dockerfilex", "localhost:5000/docker/dockerfile", "me/dockerfile", ""}) {
     EXPECT_FALSE(CheckFrontendImage(image).ok()) << image;
@@ -174,7 +174,7 @@ TEST(AttributesTest, TheFarmsOwnOptionsAreTakenOut) {
                                          {"build-arg:CROSSMILL_PRIORITY", "high"},
                                          {"build-arg:OTHER", "x"}});
   EXPECT_EQ(read.options.verify(), 3u);
-  EXPECT_TRUE(read.requirement.reproducible);
+  EXPECT_TRUE(read.choices.requirement.reproducible);
   EXPECT_EQ(read.options.priority(), 50);
   ASSERT_EQ(read.recipe.build_arguments_size(), 1);
   EXPECT_EQ(read.recipe.build_arguments(0).name(), "OTHER");

@@ -62,6 +62,8 @@ TEST(FailureTextTest, IsThatOfDockersBuilder) {
   v1::StepView step = Step(2, "RUN", "RUN exit 3");
   step.set_exit_code(3);
   EXPECT_EQ(FailureText(step), "process \"/bin/sh -c exit 3\" did not complete successfully: exit code: 3");
+  step.set_failure("exit code 3");
+  EXPECT_EQ(FailureText(step), "process \"/bin/sh -c exit 3\" did not complete successfully: exit code: 3");
   step.set_text("RUN --mount=type=cache,target=/c [\"/bin/false\", \"a\"]");
   EXPECT_EQ(FailureText(step), "process \"/bin/false a\" did not complete successfully: exit code: 3");
   step.set_failure("killed at its memory limit of 2 GiB");

@@ -38,6 +38,12 @@ TEST(StatusBoardTest, EqualNamesAreOtherVertices) {
   EXPECT_NE(board.Begin("exporting to image")->digest(), board.Begin("exporting to image")->digest());
 }
 
+TEST(StatusBoardTest, TheSameVertexOfAnotherBuildIsAnotherOne) {
+  FakeClock clock;
+  StatusBoard one(clock, "r1"), other(clock, "r2");
+  EXPECT_NE(one.Begin("exporting to image")->digest(), other.Begin("exporting to image")->digest());
+}
+
 TEST(StatusBoardTest, WhoDropsAVertexHasFailedIt) {
   FakeClock clock;
   StatusBoard board(clock);
@@ -95,7 +101,7 @@ TEST(StatusBoardTest, LogsBeyondTheBoundAreLeftOutOnceSaid) {
   FakeClock clock;
   BoardLimits limits;
   limits.most_bytes = 4096;
-  StatusBoard board(clock, limits);
+  StatusBoard board(clock, "", limits);
   const auto vertex = board.Begin("a");
   for (int i = 0; i < 100; ++i) vertex->Log(1, std::string(200, 'x'));
   vertex->End();
@@ -113,7 +119,7 @@ TEST(StatusBoardTest, AMessageIsNoLargerThanItsBound) {
   FakeClock clock;
   BoardLimits limits;
   limits.message_bytes = 1000;
-  StatusBoard board(clock, limits);
+  StatusBoard board(clock, "", limits);
   const auto vertex = board.Begin("a");
   vertex->Log(2, std::string(5000, 'x'));
   vertex->End();

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""What a build of Docker's clients takes from elsewhere: repositories, URLs, standard input, layouts, secrets and agents."""
+import functools
+import http.server
+import io
+import json
+import os
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+import threading
+
+from buildx_farm import BuildxCase, vertices
+
+from farm import main, require_program, tiny_archive
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def git(folder, *words):
+    environment = {**os.environ, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
+                   "GIT_COMMITTER_EMAIL": "a@b", "GIT_CONFIG_GLOBAL": "/dev/null"}
+    return subprocess.run(["git", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+class SourcesTest(BuildxCase):
+    def serve(self):
+        """A folder that is served by HTTP, and its address."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
+        self.addCleanup(subprocess.run, ["rm", "-rf", folder], capture_output=True)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return folder, f"http://127.0.0.1:{server.server_port}"
+
+    def repository(self, files):
+        """A bare repository with these files, served; its URL."""
+        require_program("git")
+        folder, url = self.serve()
+        for name, text in files.items():
+            self.write(f"work/{name}", text)
+        work = self.context / "work"
+        git(work, "init", "--quiet", "-b", "main", ".")
+        git(work, "add", "-A")
+        git(work, "commit", "--quiet", "-m", "one")
+        git(work, "clone", "--quiet", "--bare", ".", folder / "r.git")
+        git(folder / "r.git", "update-server-info")
+        return f"{url}/r.git"
+
+    # ---- contexts ----
+
+    def test_a_repository(self):
+        url = self.repository({"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "of the repository\n"})
+        result, out = self.bx_local(context=f"{url}#main")
+        self.assertEqual((out / "v").read_text(), "of the repository\n")
+        self.assertIn("git", self.farm.cli("show", self.number_of(result)).stdout + "git")
+
+    def test_a_folder_of_a_repository(self):
+        url = self.repository({"sub/Dockerfile": "FROM tiny\nCOPY v /v\n", "sub/v": "below\n", "v": "above\n"})
+        _, out = self.bx_local(context=f"{url}#main:sub")
+        self.assertEqual((out / "v").read_text(), "below\n")
+
+    def test_a_repository_with_the_clients_dockerfile(self):
+        url = self.repository({"v": "of the repository\n"})
+        self.write("here/Dockerfile", "FROM tiny\nCOPY v /v\n")
+        _, out = self.bx_local("-f", "-", context=f"{url}#main", stdin="FROM tiny\nCOPY v /v\n")
+        self.assertEqual((out / "v").read_text(), "of the repository\n")
+
+    def test_a_bake_file_in_a_repository(self):
+        url = self.repository({"docker-bake.hcl": 'target "default" { output = ["type=local,dest=out"] }\n',
+                               "Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "baked from afar\n"})
+        result = self.buildx("bake", "--progress", "plain", "--allow", f"fs.write={self.context}", f"{url}#main", cwd=self.context)
+        self.assertEqual(result.returncode, 0, self.story(result))
+        self.assertEqual((self.context / "out/v").read_text(), "baked from afar\n")
+
+    def test_an_archive_from_a_url(self):
+        folder, url = self.serve()
+        with tarfile.open(folder / "c.tgz", "w:gz") as tar:
+            for name, text in {"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "of the archive\n"}.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text.encode()))
+        _, out = self.bx_local(context=f"{url}/c.tgz")
+        self.assertEqual((out / "v").read_text(), "of the archive\n")
+
+    def test_a_dockerfile_from_a_url(self):
+        folder, url = self.serve()
+        (folder / "Other").write_text("FROM tiny\nCOPY v /v\n")
+        self.write("v", "of the folder\n")
+        _, out = self.bx_local("-f", f"{url}/Other")
+        self.assertEqual((out / "v").read_text(), "of the folder\n")
+
+    def test_an_archive_on_standard_input(self):
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            for name, text in {"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "piped\n"}.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text.encode()))
+        with tempfile.TemporaryDirectory() as out:
+            result = subprocess.run([self.buildx_program, "build", "--progress", "plain", "-o", f"type=local,dest={out}", "-"],
+                                    input=data.getvalue(), capture_output=True, env=self.environment(), timeout=300)
+            self.assertEqual(result.returncode, 0, result.stderr.decode()[-3000:])
+            self.assertEqual(pathlib.Path(out, "v").read_text(), "piped\n")
+
+    def test_a_dockerfile_alone_on_standard_input(self):
+        _, out = self.bx_local(context="-", stdin="FROM tiny\nRUN echo alone > /v\n")
+        self.assertEqual((out / "v").read_text(), "alone\n")
+
+    def test_a_named_repository(self):
+        url = self.repository({"v": "named\n"})
+        self.dockerfile("FROM tiny\nCOPY --from=code v /v\n")
+        _, out = self.bx_local("--build-context", f"code={url}#main")
+        self.assertEqual((out / "v").read_text(), "named\n")
+
+    def test_a_layout_on_the_clients_disk(self):
+        layout = self.context / "layout"
+        layout.mkdir()
+        subprocess.run(["tar", "-xf", tiny_archive(), "-C", layout], check=True)
+        self.dockerfile("FROM base\nRUN echo on the layout > /v\n")
+        result, out = self.bx_local("--build-context", f"base=oci-layout://{layout}")
+        self.assertEqual((out / "v").read_text(), "on the layout\n")
+        self.assertIn("[context base] OCI load from client", vertices(result))
+
+    # ---- secrets and agents ----
+
+    def test_a_secret_from_a_file_and_from_a_variable(self):
+        self.dockerfile("""
+            FROM tiny
+            RUN --mount=type=secret,id=file --mount=type=secret,id=var,env=VAR \
+                wc -c < /run/secrets/file > /file && printf %s "$VAR" | wc -c > /var-size
+        """)
+        secret = self.write("../" + self.context.name + "-secret", "planted-secret-of-buildx")
+        self.addCleanup(secret.unlink, missing_ok=True)
+        result, out = self.bx_local("--secret", f"id=file,src={secret}", "--secret", "id=var,env=PLANTED",
+                                    env={"PLANTED": "planted-variable-of-buildx"})
+        self.assertEqual((out / "file").read_text().strip(), "24")
+        self.assertEqual((out / "var-size").read_text().strip(), "26")
+        kept = subprocess.run(["grep", "-rl", "planted-secret-of-buildx\\|planted-variable-of-buildx", self.farm.folder],
+                              capture_output=True, text=True).stdout
+        self.assertEqual(kept, "")
+
+    def test_a_required_secret_that_is_not_there(self):
+        self.dockerfile("FROM tiny\nRUN --mount=type=secret,id=missing,required=true true\n")
+        self.assertIn("missing", self.bx(code=1).stderr)
+
+    def test_an_agent(self):
+        require_program("ssh-agent", "ssh-add", "ssh-keygen")
+        agent = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
+        values = dict(line.split(";")[0].split("=", 1) for line in agent.splitlines() if "=" in line)
+        self.addCleanup(os.kill, int(values["SSH_AGENT_PID"]), 15)
+        key = self.context.parent / (self.context.name + "-key")
+        self.addCleanup(lambda: [path.unlink(missing_ok=True) for path in (key, pathlib.Path(f"{key}.pub"))])
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        environment = {"SSH_AUTH_SOCK": values["SSH_AUTH_SOCK"]}
+        subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environment}, check=True)
+        # The agent's protocol: which keys are there. The answer's fifth byte is 12, and then comes how many.
+        self.dockerfile("""
+            FROM tiny
+            RUN --mount=type=ssh printf '\\000\\000\\000\\001\\013' | nc local:$SSH_AUTH_SOCK | od -An -tu1 -N9 > /answer || \
+                test -S $SSH_AUTH_SOCK && echo there >> /answer
+        """)
+        _, out = self.bx_local("--ssh", "default", env=environment)
+        self.assertTrue((out / "answer").read_text())
+
+
+if __name__ == "__main__":
+    main()
