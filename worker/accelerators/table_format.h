@@ -1,8 +1,10 @@
-// The table that a step's emulator looks into: which programs of the step's root have a native stand-in, and when it may be
-// used. Written by the worker (step_table.h), read by the stub in the emulator (stub/), which is C.
+// The table that a step's emulator looks into: which programs of the step's root have a native stand-in, and
+// when it may be used. Written by the worker (step_table.h), read by the stub in the emulator (stub/), which
+// is C.
 //
-// One file: header, programs, files, rules, texts. Numbers are those of this machine (x86_64), places of texts count from
-// the begin of the file, texts end with a zero byte. It is at a place where a step can change nothing.
+// One file: header, programs, files, rules, texts. Numbers are those of this machine (x86_64), places of
+// texts count from the begin of the file, texts end with a zero byte. It is at a place where a step can
+// change nothing.
 #pragma once
 
 #include <stdint.h>

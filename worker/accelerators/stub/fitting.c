@@ -78,7 +78,8 @@ static int is_plain_header(const char* path) {
   return kernel_exists(path) && !kernel_exists(precompiled);
 }
 
-static int fits_argument(const struct table* table, const struct accelerated_program* program, char** argument) {
+static int fits_argument(const struct table* table, const struct accelerated_program* program,
+                         char** argument) {
   for (uint32_t i = 0; i < program->rules_count; ++i) {
     const struct accelerated_rule* rule = &table->rules[program->rules + i];
     const char* text = table_text(table, rule->text);
@@ -112,14 +113,15 @@ int fits_arguments(const struct table* table, const struct accelerated_program* 
 
 // A locale whose messages are the programs' own.
 static int is_plain_locale(const char* value) {
-  return !*value || same(value, "C") || same(value, "POSIX") || same(value, "C.UTF-8") || same(value, "C.utf8");
+  return !*value || same(value, "C") || same(value, "POSIX") || same(value, "C.UTF-8") ||
+         same(value, "C.utf8");
 }
 
 static int fits_variable(const char* variable) {
   // What loaders, the emulator or the C library would do something with.
   if (begins(variable, "LD_") || begins(variable, "QEMU_") || begins(variable, "GLIBC_TUNABLES=") ||
-      begins(variable, "GCC_EXEC_PREFIX=") || begins(variable, "LOCPATH=") || begins(variable, "GCONV_PATH=") ||
-      begins(variable, "NLSPATH=") || begins(variable, "MALLOC_")) {
+      begins(variable, "GCC_EXEC_PREFIX=") || begins(variable, "LOCPATH=") ||
+      begins(variable, "GCONV_PATH=") || begins(variable, "NLSPATH=") || begins(variable, "MALLOC_")) {
     return 0;
   }
   if (begins(variable, "LANGUAGE=")) return variable[sizeof("LANGUAGE=") - 1] == 0;

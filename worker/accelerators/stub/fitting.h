@@ -1,4 +1,5 @@
-// Whether a native program would do exactly what the emulated one would: by the files, the arguments and the variables.
+// Whether a native program would do exactly what the emulated one would: by the files, the arguments and the
+// variables.
 #pragma once
 
 #include "worker/accelerators/stub/tables.h"

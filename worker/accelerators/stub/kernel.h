@@ -26,7 +26,9 @@ static inline void kernel_close(int fd) { kernel(__NR_close, fd, 0, 0, 0, 0, 0);
 static inline int kernel_fstat(int fd, struct stat* state) {
   return (int)kernel(__NR_fstat, fd, (long)state, 0, 0, 0, 0);
 }
-static inline int kernel_exists(const char* path) { return kernel(__NR_access, (long)path, 0, 0, 0, 0, 0) == 0; }
+static inline int kernel_exists(const char* path) {
+  return kernel(__NR_access, (long)path, 0, 0, 0, 0, 0) == 0;
+}
 static inline long kernel_pread(int fd, void* to, size_t size, uint64_t offset) {
   return kernel(__NR_pread64, fd, (long)to, (long)size, (long)offset, 0, 0);
 }

@@ -1,9 +1,9 @@
-// The stub in front of an emulator: puts a native program in the place of the emulated one that the kernel was asked to
-// execute, if the worker's table has it and everything fits. Otherwise, and whenever anything is unusual, it does nothing,
-// and the emulator goes on as if it had never been.
+// The stub in front of an emulator: puts a native program in the place of the emulated one that the kernel
+// was asked to execute, if the worker's table has it and everything fits. Otherwise, and whenever anything is
+// unusual, it does nothing, and the emulator goes on as if it had never been.
 //
-// It runs with the rights of the step and trusts nothing that the step can write: the table and the native programs are
-// on mounts that are read-only here, which no process of a step can make.
+// It runs with the rights of the step and trusts nothing that the step can write: the table and the native
+// programs are on mounts that are read-only here, which no process of a step can make.
 #include "worker/accelerators/stub/fitting.h"
 #include "worker/accelerators/stub/kernel.h"
 #include "worker/accelerators/stub/tables.h"
@@ -37,9 +37,10 @@ static struct start read_start(long* stack) {
     if (aux[0] == kAtEgid) egid = (long)aux[1];
     if (aux[0] == kAtSecure) secure = (long)aux[1];
   }
-  // Registered with O and P (the open program, and its own argv[0]), and no program that changes who executes it.
-  start.usual = start.exec_fd >= 0 && (flags & kPreserveArgv0) && start.argc >= 3 && secure == 0 && uid == euid &&
-                gid == egid;
+  // Registered with O and P (the open program, and its own argv[0]), and no program that changes who executes
+  // it.
+  start.usual = start.exec_fd >= 0 && (flags & kPreserveArgv0) && start.argc >= 3 && secure == 0 &&
+                uid == euid && gid == egid;
   return start;
 }
 

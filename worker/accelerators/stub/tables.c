@@ -26,7 +26,9 @@ static int is_text(const struct accelerated_table* header, uint32_t place) {
   return place >= sizeof(*header) && place < header->bytes;
 }
 
-static int is_range(uint32_t first, uint32_t count, uint32_t all) { return first <= all && count <= all - first; }
+static int is_range(uint32_t first, uint32_t count, uint32_t all) {
+  return first <= all && count <= all - first;
+}
 
 static int same_magic(const char* one, const char* other) {
   for (int i = 0; i < 16; ++i) {
@@ -37,7 +39,8 @@ static int same_magic(const char* one, const char* other) {
 
 static int is_whole(struct table* table, uint64_t size) {
   const struct accelerated_table* header = table->header;
-  if (size < sizeof(*header) || !same_magic(header->magic, CROSSMILL_TABLE_MAGIC) || header->bytes != size) return 0;
+  if (size < sizeof(*header) || !same_magic(header->magic, CROSSMILL_TABLE_MAGIC) || header->bytes != size)
+    return 0;
   const uint64_t needed = sizeof(*header) + (uint64_t)header->programs_count * sizeof(*table->programs) +
                           (uint64_t)header->files_count * sizeof(*table->files) +
                           (uint64_t)header->rules_count * sizeof(*table->rules);
