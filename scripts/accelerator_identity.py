@@ -124,5 +124,5 @@ def replace_text(data, old, new, changes, everywhere=False):
     at = data.find(old)
     while at >= 0:
         data[at:at + len(old)] = new.ljust(len(old), b'\0')
-        changes.append({'offset': at, 'from': old.decode(), 'to': new.decode()})
+        changes.append({'offset': at, 'from': old.rstrip(b'\0').decode(), 'to': new.rstrip(b'\0').decode()})
         at = data.find(old, at + 1)
