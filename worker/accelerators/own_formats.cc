@@ -58,9 +58,10 @@ absl::Status Register(const ProgramFormat& format, const std::string& folder) {
   // In one call: the kernel takes each write for a whole registration.
   const ssize_t written = write(file.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return absl::OkStatus();
+  const absl::Status refused = ErrnoStatus(errno, "register");
   return absl::FailedPreconditionError(
       fmt::format("binfmt_misc/{} with {} cannot be registered for the worker: {}", format.name,
-                  format.interpreter, ErrnoStatus(errno, "register").ToString()));
+                  format.interpreter, Sv(refused.message())));
 }
 
 }  // namespace
@@ -99,9 +100,9 @@ absl::StatusOr<std::string> RegistrationOf(const ProgramFormat& format) {
 absl::StatusOr<Mount> MountOwnFormats(const std::vector<ProgramFormat>& formats, const std::string& folder) {
   RETURN_IF_ERROR(MakeFolders(folder));
   if (mount("binfmt_misc", folder.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
-    return absl::FailedPreconditionError(
-        fmt::format("{}; a worker's own table of program formats needs Linux 6.7 or newer",
-                    ErrnoStatus(errno, "mounting binfmt_misc").message()));
+    const absl::Status mounting = ErrnoStatus(errno, "mounting binfmt_misc");
+    return absl::FailedPreconditionError(fmt::format(
+        "{}; a worker's own table of program formats needs Linux 6.7 or newer", Sv(mounting.message())));
   }
   Mount mounted(folder);
   for (const ProgramFormat& format : formats) RETURN_IF_ERROR(Register(format, folder));
