@@ -23,9 +23,8 @@ ToolVerdict JudgeTool(const AcceleratedTool& tool, const Json& results) {
   }
   const int64_t units = CountIn(*result, "units");
   const int64_t equal = CountIn(*result, "equal");
-  if (units < kLeastCalibrationUnits) {
-    verdict.reason =
-        fmt::format("calibrated with {} units, at least {} are needed", units, kLeastCalibrationUnits);
+  if (units < kLeastToolUnits) {
+    verdict.reason = fmt::format("calibrated with {} units, at least {} are needed", units, kLeastToolUnits);
   } else if (equal != units) {
     verdict.reason = fmt::format("{} of {} units differed from the emulated tool's", units - equal, units);
   } else {
@@ -55,6 +54,10 @@ absl::StatusOr<std::vector<ToolVerdict>> JudgeTools(const AcceleratorSet& set, c
     return RefuseTools(set, "its calibration is of another set: calibrate again");
   if (TextMember(json, "emulator") != emulator.Oci())
     return RefuseTools(set, "its calibration is against another emulator: calibrate again");
+  if (const int64_t units = CountIn(json, "units"); units < kLeastCorpusUnits) {
+    return RefuseTools(set, fmt::format("its calibration is with {} units, at least {} are needed", units,
+                                        kLeastCorpusUnits));
+  }
   std::vector<ToolVerdict> verdicts;
   for (const AcceleratedTool& tool : set.tools) verdicts.push_back(JudgeTool(tool, json["tools"]));
   return verdicts;

@@ -12,8 +12,9 @@
 
 namespace crossmill::worker {
 
-// A corpus that proves less than this proves nothing.
-inline constexpr int64_t kLeastCalibrationUnits = 200;
+// A corpus that has less than this proves nothing, and neither do so few units of one tool.
+inline constexpr int64_t kLeastCorpusUnits = 200;
+inline constexpr int64_t kLeastToolUnits = 90;
 
 struct ToolVerdict {
   std::string tool;
