@@ -385,11 +385,13 @@ class StageExecutor::Execution {
     return action;
   }
 
-  // Says what it did on the console, which is kept with the execution.
+  // Says what it did on the console, which is kept with the execution. Never of a replica: what is compared
+  // is the emulated programs' with what was accelerated.
   absl::Status Accelerate(const v1::StepResult& result, const std::function<void(const std::string&)>& tell,
                           SandboxRun* run) const {
     const StepAccelerators* accelerators = executor_.options_.accelerators;
-    if (accelerators == nullptr || !accelerators->active() || !result.emulated()) return absl::OkStatus();
+    if (accelerators == nullptr || !accelerators->active() || !result.emulated() || task_.replica() > 0)
+      return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::string set, accelerators->Apply(run));
     if (!set.empty()) tell(fmt::format("accelerated by {}", set));
     return absl::OkStatus();

@@ -95,10 +95,10 @@ class AcceleratedStepsTest(unittest.TestCase):
         (self.folder / "blobs" / f"sha256-{digest(data)}").write_bytes(data)
         return {"tar": {"hash": digest(data), "sizeBytes": str(len(data))}}
 
-    def step(self, *argv, accelerate="trial", env=(), **run):
+    def step(self, *argv, accelerate="trial", env=(), replica=0, **run):
         """What the step's program printed; self.said has all that the worker wrote."""
         task = {"name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
-                "sourceDateEpoch": "1700000000",
+                "sourceDateEpoch": "1700000000", "replica": replica,
                 "steps": [{"number": 2, "instruction": "RUN", "text": "RUN test", "clampTime": "1700000001",
                            "run": {"argv": list(argv), "env": ["PATH=/bin", *env], "cwd": "/", "network": "NETWORK_MODE_NONE",
                                    **run}}]}
@@ -168,6 +168,10 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_where_the_root_preloads_libraries(self):
         self.files["etc/ld.so.preload"] = (b"", 0o644)
         self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_a_replica(self):
+        self.assertEqual(self.step("/bin/tool", "say", replica=1), "emulated /bin/tool")
+        self.assertNotIn("accelerated by", self.said)
 
     # ---- what a step cannot do ----
 
