@@ -14,7 +14,7 @@ namespace crossmill::worker {
 
 // A corpus that has less than this proves nothing, and neither do so few units of one tool.
 inline constexpr int64_t kLeastCorpusUnits = 200;
-inline constexpr int64_t kLeastToolUnits = 90;
+inline constexpr int64_t kLeastToolUnits = 75;
 
 struct ToolVerdict {
   std::string tool;
