@@ -34,6 +34,7 @@
 #include "common/words/platform.h"
 #include "common/words/step_bounds.h"
 #include "common/words/worker_labels.h"
+#include "worker/agent/accelerator_flags.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/coordinator_forwarder.h"
 #include "worker/agent/direct_blobs.h"
@@ -90,6 +91,7 @@ struct Flags {
   std::string direct_fetch = "auto";
   StepGroupOptions steps;
   std::vector<std::string> step_most;
+  AcceleratorFlags accelerators;
   // Bytes; 0: a share of the disk.
   uint64_t layers_budget = 0;
   uint64_t caches_budget = 0;
@@ -140,6 +142,7 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
                  "processes=1000, disk=10g, log=100m, open-files=4096; repeatable (default: memory and "
                  "processes, 15/16 of those of all steps)")
       ->allow_extra_args(false);
+  flags->accelerators.Declare(app);
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
   app.add_option("--log-format", flags->log_format, "text, or json: an object in each line")
       ->check(CLI::IsMember({"text", "json"}))
@@ -272,6 +275,7 @@ struct Machinery {
   std::unique_ptr<MountStore> mounts;
   std::unique_ptr<PackageIndex> index;
   std::unique_ptr<NetworkServices> network;
+  std::unique_ptr<StepAccelerators> accelerators;
   std::unique_ptr<StageExecutor> executor;
 };
 
@@ -299,6 +303,7 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   ASSIGN_OR_RETURN(machinery->network,
                    NetworkServices::Create(flags.data + "/network", settings.network, machinery->clock,
                                            {&machinery->index->service()}));
+  ASSIGN_OR_RETURN(machinery->accelerators, OpenAccelerators(flags.accelerators, flags.data, info));
   info->set_runtime(machinery->sandbox->version());
   ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));
   ExecutorOptions options;
@@ -311,6 +316,7 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   options.networks = &machinery->network->networks();
   options.indexes = settings.indexes.size();
   options.ssh = ssh;
+  options.accelerators = machinery->accelerators.get();
   options.why_full = [data = flags.data, least = flags.least_space](bool failed) {
     return failed ? WhyFull(SpaceOf(data), least) : WhyNothingFits(SpaceOf(data));
   };
@@ -513,6 +519,7 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   info.set_slots(flags.slots == 0 ? MostSlots(info.cpus()) : flags.slots);
   info.set_slots_by_load(flags.slots == 0);
   for (const index::IndexAddress& index : settings.indexes) info.add_index_urls(index.url);
+  RETURN_IF_ERROR(flags.accelerators.ReadBefore(from_file));
   flags.steps.owner = OwnerOf(flags.user);
   StepGroups groups = StepGroups::Make(flags.steps);
   DieBeforeTheCoordinator();

@@ -374,6 +374,7 @@ class StageExecutor::Execution {
     for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
     StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
     circumstances.Apply(&run);
+    RETURN_IF_ERROR(Accelerate(*result, tell, &run));
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
     circumstances.Ended(action.processors, action.process_ids);
@@ -382,6 +383,18 @@ class StageExecutor::Execution {
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
     return action;
+  }
+
+  // Says what it did on the console, which is kept with the execution. Never of a replica: what is compared
+  // is the emulated programs' with what was accelerated.
+  absl::Status Accelerate(const v1::StepResult& result, const std::function<void(const std::string&)>& tell,
+                          SandboxRun* run) const {
+    const StepAccelerators* accelerators = executor_.options_.accelerators;
+    if (accelerators == nullptr || !accelerators->active() || !result.emulated() || task_.replica() > 0)
+      return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::string set, accelerators->Apply(run));
+    if (!set.empty()) tell(fmt::format("accelerated by {}", set));
+    return absl::OkStatus();
   }
 
   // nullptr for a step without mounts.

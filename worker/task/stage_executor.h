@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "crossmill/v1/result.pb.h"
 #include "crossmill/v1/worker.pb.h"
+#include "worker/accelerators/step_accelerators.h"
 #include "worker/layers/snapshotter.h"
 #include "worker/mounts/ssh_relay.h"
 #include "worker/mounts/step_mounts.h"
@@ -44,6 +45,8 @@ struct ExecutorOptions {
   size_t indexes = 0;
   // The way to ssh agents; nullptr: there are none. Outlives the executor.
   SshForwarder* ssh = nullptr;
+  // For emulated steps; nullptr: nothing of theirs is executed natively. Outlives the executor.
+  const StepAccelerators* accelerators = nullptr;
 };
 
 // Hears of a task's progress. Thread safe: log pieces may come from another thread than the rest, but

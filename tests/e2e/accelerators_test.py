@@ -1,0 +1,97 @@
+"""Emulated builds with and without accelerators in a real farm: the same layers (docs/accelerators.md).
+
+Needs a calibrated set (scripts/make-accelerators, scripts/calibrate-accelerators) in CROSSMILL_ACCELERATORS, or in
+/var/lib/crossmill/accelerators, and the stand-in python:3.11 for linux/arm64, which has Debian's compilers. How long both took is
+printed, not judged.
+"""
+import json
+import os
+import pathlib
+import unittest
+
+import stand_ins
+from farm import FarmTestCase, can_run_arm64, main, step, text_of_log
+
+SETS = pathlib.Path(os.environ.get("CROSSMILL_ACCELERATORS") or "/var/lib/crossmill/accelerators")
+LABEL = "accelerators=debian-bookworm-arm64"
+# Each RUN makes its own layer, and is judged alone.
+RECIPE = """
+FROM python:3.11
+COPY . /c
+WORKDIR /c
+RUN for i in 1 2 3 4; do gcc -O2 -g -DNUMBER=$i -c unit.c -o unit$i.o || exit 1; done
+RUN g++ -O2 -c classes.cc && g++ -o classes classes.o && ./classes >said
+RUN gcc -g -O1 -fPIC -fstack-protector-strong -c unit.c -o protected.o
+RUN gcc -v -c unit.c 2>verbose; gcc -print-search-dirs -print-multiarch >told; gcc -dumpspecs >specs; as --version >as
+RUN gcc -Wall -E unit.c >unit.i && gcc -M unit.c >unit.d && gcc -S -fverbose-asm unit.c && ! gcc -Werror -Wall -c warned.c 2>warned
+RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && gcc @arguments && gcc -pipe -save-temps -c unit.c -o saved.o
+RUN gcc -x c-header header.h -o header.h.gch && gcc -Winvalid-pch -include header.h -c unit.c -o precompiled.o && rm header.h.gch
+RUN cp /usr/lib/gcc/aarch64-linux-gnu/12/cc1 /c/cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o copied.s && printf x >>cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o patched.s && rm cc1
+"""
+UNIT = """#include <stdio.h>
+#include <string.h>
+#ifndef NUMBER
+#define NUMBER 0
+#endif
+int work(char *text, int n) { char copy[64]; strncpy(copy, text, 63); return n * NUMBER + (int)strlen(copy) + printf("%s\\n", __FILE__); }
+"""
+CLASSES = """#include <map>
+#include <string>
+#include <cstdio>
+int main() { std::map<std::string, int> all{{"b", 2}, {"a", 1}}; for (auto& [name, n] : all) std::printf("%s=%d\\n", name.c_str(), n); }
+"""
+
+
+class AcceleratorsTest(FarmTestCase):
+    farm_options = {"workers": 2, "options_of": {"w1": ["--accelerators", str(SETS)]}}
+
+    @classmethod
+    def setUpClass(cls):
+        if os.uname().machine != "x86_64" or not can_run_arm64():
+            raise unittest.SkipTest("needs an x86_64 machine that emulates linux/arm64 (scripts/setup-host)")
+        records = list(SETS.glob("debian-bookworm-arm64.calibration.json"))
+        if not records:
+            raise unittest.SkipTest(f"{SETS} has no calibrated set: scripts/make-accelerators, scripts/calibrate-accelerators")
+        tools = json.loads(records[0].read_text())["tools"]
+        unequal = [name for name, tool in tools.items() if tool["equal"] != tool["units"]]
+        if unequal:
+            raise unittest.SkipTest(f"the calibration did not pass for {', '.join(unequal)}")
+        archive = stand_ins.find("python:3.11")
+        if archive is None or "arm64" not in archive.name:
+            raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
+        super().setUpClass()
+        cls.farm.import_base("python:3.11", archive)
+
+    def sources(self):
+        self.write("unit.c", UNIT)
+        self.write("classes.cc", CLASSES)
+        self.write("warned.c", "int f(void) { int unused; return 1 ? 2, 3 : x; }\n")
+        self.write("header.h", "#include <stdlib.h>\n")
+
+    def test_the_layers_are_the_same(self):
+        self.sources()
+        self.dockerfile(RECIPE)
+        common = ("--platform", "linux/arm64", "--no-cache")
+        fast = self.build_json(*common, "--constraint", LABEL)
+        slow = self.build_json(*common, "--constraint", LABEL.replace("=", "!="))
+        for build, accelerated in ((fast, True), (slow, False)):
+            console = text_of_log(self.farm.cli("logs", str(build["number"])).stdout)
+            self.assertEqual("accelerated by debian-bookworm-arm64" in console, accelerated, console[-3000:])
+        # Also where single calls stay emulated, each for its own reason.
+        for line in RECIPE.strip().splitlines():
+            if not line.startswith("RUN"):
+                continue
+            one, other = step(fast, line[:40]), step(slow, line[:40])
+            self.assertEqual(one["layer_digest"], other["layer_digest"], line)
+            print(f"{line[:60]}: accelerated {one['seconds']:.1f} s, emulated {other['seconds']:.1f} s", flush=True)
+
+    def test_a_replica_is_emulated_and_agrees(self):
+        self.sources()
+        self.dockerfile("FROM python:3.11\nCOPY . /c\nRUN cd /c && gcc -O2 -g -c unit.c\n")
+        build = self.build_json("--platform", "linux/arm64", "--no-cache", "--verify", "2", "--allow-same-host", "--vary", "none")
+        cell, = build["cells"]
+        self.assertEqual(cell["verdict"], "reproducible")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Native programs in the place of emulated ones, in real steps of the real worker: when they are executed, and when not.
+
+The set has one tool, a small program for two architectures that says which one it is. Needs root, the user crossmill, an emulator
+of arm64 with the flags POCF, and a kernel with binfmt_misc per user namespace (Linux 6.7); without them it is skipped.
+
+    accelerated_steps_test.py WORKER EMULATED_PROBE NATIVE_PROBE
+"""
+import hashlib
+import io
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+SKIPPED = 77
+WORKER, EMULATED, NATIVE = map(pathlib.Path, sys.argv[1:4])
+FORMATS = pathlib.Path("/proc/sys/fs/binfmt_misc")
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def emulator():
+    for entry in sorted(FORMATS.iterdir()) if FORMATS.is_dir() else []:
+        text = entry.read_text() if entry.name not in ("register", "status") else ""
+        found = dict(re.findall(r"^(\w+):? (\S+)$", text, re.M))
+        if text.startswith("enabled") and found.get("magic", "")[36:40] == "b700" and set("POCF") <= set(found.get("flags", "")):
+            return pathlib.Path(found["interpreter"])
+    return None
+
+
+def why_not():
+    if os.geteuid() != 0:
+        return "needs root"
+    if subprocess.run(["id", "crossmill"], capture_output=True, check=False).returncode != 0:
+        return "needs the system user crossmill (scripts/setup-host)"
+    if emulator() is None:
+        return "no emulator of arm64 is registered with the flags POCF"
+    own = subprocess.run(["unshare", "-Urm", "mount", "-t", "binfmt_misc", "binfmt_misc", "/mnt"], capture_output=True, check=False)
+    return "" if own.returncode == 0 else "this kernel has no binfmt_misc for user namespaces (Linux 6.7)"
+
+
+def file_entry(path, data, **more):
+    return {"path": path, "size": len(data), "sha256": digest(data), **more}
+
+
+class AcceleratedStepsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="crossmill-accelerated.", dir="/var/tmp")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.folder.chmod(0o755)
+        (self.folder / "blobs").mkdir()
+        self.emulated, self.native = EMULATED.read_bytes(), NATIVE.read_bytes()
+        self.library = b"what the tool reads besides"
+        self.files = {"bin/tool": (self.emulated, 0o755), "lib/needed": (self.library, 0o644),
+                      # Never in the table, since it is a byte longer.
+                      "bin/probe": (self.emulated + b"\0", 0o755)}
+        self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
+        self.make_set()
+
+    def make_set(self):
+        folder = self.folder / "sets" / "test-arm64"
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "tool").write_bytes(self.native)
+        tool = {"name": "probe", "program": "bin/tool", "stands_for": file_entry("/bin/tool", self.emulated),
+                "needs": [file_entry("/lib/needed", self.library)],
+                "arguments": [{"kind": kind, "text": text} for kind, text in self.rules]}
+        manifest = {"format": 1, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
+                    "files": [file_entry("bin/tool", self.native, executable=True)]}
+        self.manifest = json.dumps(manifest).encode()
+        (folder / "manifest.json").write_bytes(self.manifest)
+
+    def calibrate(self, **changes):
+        record = {"format": 1, "set": f"sha256:{digest(self.manifest)}", "emulator": f"sha256:{digest(emulator().read_bytes())}",
+                  "units": 250, "tools": {"probe": {"units": 100, "equal": 100}}, **changes}
+        (self.folder / "sets" / "test-arm64.calibration.json").write_text(json.dumps(record))
+
+    def root(self):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name in ("bin", "etc", "lib", "tmp", *sorted(self.files)):
+                entry = tarfile.TarInfo(name)
+                entry.mode, entry.type = (0o777, tarfile.DIRTYPE) if "/" not in name else (self.files[name][1], tarfile.REGTYPE)
+                data = b"" if "/" not in name else self.files[name][0]
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        data = buffer.getvalue()
+        (self.folder / "blobs" / f"sha256-{digest(data)}").write_bytes(data)
+        return {"tar": {"hash": digest(data), "sizeBytes": str(len(data))}}
+
+    def step(self, *argv, accelerate="trial", env=(), replica=0, **run):
+        """What the step's program printed; self.said has all that the worker wrote."""
+        task = {"name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
+                "sourceDateEpoch": "1700000000", "replica": replica,
+                "steps": [{"number": 2, "instruction": "RUN", "text": "RUN test", "clampTime": "1700000001",
+                           "run": {"argv": list(argv), "env": ["PATH=/bin", *env], "cwd": "/", "network": "NETWORK_MODE_NONE",
+                                   **run}}]}
+        file = self.folder / "task.json"
+        file.write_text(json.dumps(task))
+        command = [WORKER, "run", file, "--blobs", self.folder / "blobs", "--data", self.folder / "data", "--accelerators",
+                   self.folder / "sets", "--accelerate", accelerate]
+        result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100, check=False)
+        self.said = result.stderr
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.result = json.loads(result.stdout)
+        lines = [line for line in result.stderr.splitlines() if line.startswith(("native", "emulated", "refused", "written"))]
+        self.assertEqual(len(lines), 1, result.stderr)
+        return lines[0]
+
+    # ---- what is executed natively ----
+
+    def test_a_program_with_the_right_content_is_replaced_with_its_own_arguments(self):
+        self.assertEqual(self.step("/bin/tool", "say", "one", ""), "native /bin/tool one ")
+        self.assertIn("accelerated by test-arm64 sha256:" + digest(self.manifest), self.said)
+
+    def test_one_that_comes_in_the_step_is_recognised_by_its_content(self):
+        self.assertEqual(self.step("/bin/probe", "copy", "/bin/tool", "/tmp/installed", "say", "x"), "native /tmp/installed x")
+
+    def test_a_user_of_the_recipe_has_it_too(self):
+        self.assertEqual(self.step("/bin/tool", "say", user="1234:1234"), "native /bin/tool")
+
+    def test_arguments_that_are_fine(self):
+        self.assertEqual(self.step("/bin/tool", "say", "-dumpbase", "-vx"), "native /bin/tool -dumpbase -vx")
+        self.assertEqual(self.step("/bin/tool", "say", "-include", "/lib/needed"), "native /bin/tool -include /lib/needed")
+
+    # ---- what stays emulated ----
+
+    def test_arguments_that_are_not(self):
+        for words in (["-v"], ["-da"], ["-include", "/lib/missing"], ["-include"]):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join(["emulated /bin/tool", *words]))
+        self.files["lib/needed.gch"] = (b"precompiled", 0o644)
+        self.assertTrue(self.step("/bin/tool", "say", "-include", "/lib/needed").startswith("emulated"))
+
+    def test_variables_that_would_mean_something_to_the_emulated_one(self):
+        for variable in ("LD_PRELOAD=/lib/x.so", "LD_LIBRARY_PATH=/lib", "QEMU_CPU=max", "LANG=de_DE.UTF-8", "LC_ALL=C.ISO",
+                         "GCC_EXEC_PREFIX=/opt/", "LANGUAGE=de"):
+            with self.subTest(variable):
+                self.assertEqual(self.step("/bin/tool", "say", env=[variable]), "emulated /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", env=["LANG=C.UTF-8", "LC_ALL=", "LDFLAGS=-s"]), "native /bin/tool")
+
+    def test_a_replaced_program(self):
+        self.files["bin/tool"] = (self.emulated[:-1] + bytes([self.emulated[-1] ^ 1]), 0o755)
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_one_that_is_replaced_in_the_step(self):
+        self.files["bin/other"] = (self.emulated[:-1] + bytes([self.emulated[-1] ^ 1]), 0o755)
+        self.assertEqual(self.step("/bin/probe", "copy", "/bin/other", "/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_one_whose_library_is_another(self):
+        self.files["lib/needed"] = (b"x" * len(self.library), 0o644)
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+        del self.files["lib/needed"]
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_a_set_uid_program(self):
+        for mode in (0o4755, 0o2755):
+            self.files["bin/tool"] = (self.emulated, mode)
+            self.assertEqual(self.step("/bin/tool", "say", user="1234:1234"), "emulated /bin/tool")
+
+    def test_where_the_root_preloads_libraries(self):
+        self.files["etc/ld.so.preload"] = (b"", 0o644)
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_a_replica(self):
+        self.assertEqual(self.step("/bin/tool", "say", replica=1), "emulated /bin/tool")
+        self.assertNotIn("accelerated by", self.said)
+
+    # ---- what a step cannot do ----
+
+    def test_nothing_of_it_can_be_written(self):
+        for path in ("/dev/accelerators/bin/tool", "/dev/accelerators/new", "/dev/accelerators.table"):
+            with self.subTest(path):
+                self.assertEqual(self.step("/bin/probe", "write", path), "refused")
+
+    def test_nothing_of_it_is_in_the_layer(self):
+        self.step("/bin/tool", "say")
+        layer = self.result["steps"][0]["layer"]["tar"]["hash"]
+        with tarfile.open(self.folder / "blobs" / f"sha256-{layer}") as tar:
+            self.assertEqual([name for name in tar.getnames() if "accel" in name or name.strip("./").startswith("dev/")], [])
+
+    # ---- what has to be on record ----
+
+    def test_without_a_calibration_nothing_is_used(self):
+        self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "emulated /bin/tool")
+        self.assertNotIn("accelerated by", self.said)
+        self.assertIn("its calibration is not on record", self.said)
+
+    def test_with_one_it_is(self):
+        self.calibrate()
+        self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "native /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", accelerate="off"), "emulated /bin/tool")
+
+    def test_one_of_something_else_does_not_count(self):
+        for changes in ({"set": "sha256:" + digest(b"")}, {"emulator": "sha256:" + digest(b"")}, {"units": 5},
+                        {"tools": {"probe": {"units": 100, "equal": 99}}}):
+            with self.subTest(changes):
+                self.calibrate(**changes)
+                self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "emulated /bin/tool")
+
+    def test_a_set_that_was_changed_is_not_used(self):
+        self.calibrate()
+        (self.folder / "sets" / "test-arm64" / "bin" / "tool").write_bytes(b"something else")
+        self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "emulated /bin/tool")
+        self.assertIn("is not what the set's manifest says", self.said)
+
+
+if __name__ == "__main__":
+    if reason := why_not():
+        print(f"skipped: {reason}")
+        sys.exit(SKIPPED)
+    unittest.main(argv=sys.argv[:1])

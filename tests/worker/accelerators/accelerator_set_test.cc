@@ -1,0 +1,186 @@
+#include "worker/accelerators/accelerator_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <optional>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/base/status.h"
+#include "tests/support/status_matchers.h"
+#include "worker/accelerators/calibration_record.h"
+#include "worker/accelerators/table_format.h"
+
+namespace crossmill::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kNative = "native cc1";
+
+Json FileEntry(const std::string& path, const std::string& content) {
+  Json entry;
+  entry["path"] = path;
+  entry["size"] = content.size();
+  entry["sha256"] = Sha256Hex(content);
+  return entry;
+}
+
+Json SetManifest() {
+  Json manifest;
+  manifest["format"] = 1;
+  manifest["name"] = "debian-test-arm64";
+  manifest["architecture"] = "arm64";
+  manifest["files"] = Json::array({FileEntry("bin/cc1", kNative), FileEntry("lib/libz.so.1", "z")});
+  manifest["files"][0]["executable"] = true;
+  Json tool;
+  tool["name"] = "gcc-12/cc1";
+  tool["program"] = "bin/cc1";
+  tool["stands_for"] = FileEntry("/usr/lib/gcc/cc1", "emulated cc1");
+  tool["needs"] = Json::array({FileEntry("/lib/libisl.so", "isl")});
+  tool["arguments"] = Json::array();
+  for (const auto& [kind, text] : {std::pair("fine-prefix", "-dump"), std::pair("emulated-word", "-v")}) {
+    Json rule;
+    rule["kind"] = kind;
+    rule["text"] = text;
+    tool["arguments"].push_back(rule);
+  }
+  manifest["tools"] = Json::array({tool});
+  return manifest;
+}
+
+std::string ProblemOf(const Json& manifest) {
+  return ParseAcceleratorSet(WriteJson(manifest)).status().ToString();
+}
+
+TEST(AcceleratorSetTest, AManifestIsRead) {
+  const std::string text = WriteJson(SetManifest());
+  const auto set = ParseAcceleratorSet(text);
+  ASSERT_OK(set);
+  EXPECT_EQ(set->name, "debian-test-arm64");
+  EXPECT_EQ(set->architecture, "arm64");
+  EXPECT_EQ(set->digest, DigestOf(text));
+  ASSERT_EQ(set->files.size(), 2u);
+  EXPECT_TRUE(set->files[0].executable);
+  EXPECT_FALSE(set->files[1].executable);
+  ASSERT_EQ(set->tools.size(), 1u);
+  EXPECT_EQ(set->tools[0].stands_for.path, "/usr/lib/gcc/cc1");
+  EXPECT_EQ(set->tools[0].stands_for.digest, DigestOf("emulated cc1"));
+  EXPECT_EQ(set->tools[0].needs[0].digest, DigestOf("isl"));
+  ASSERT_EQ(set->tools[0].rules.size(), 2u);
+  EXPECT_EQ(set->tools[0].rules[1].kind, static_cast<uint32_t>(ACCELERATED_EMULATED_WORD));
+}
+
+TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseAcceleratorSet("no JSON").status()));
+  Json manifest = SetManifest();
+  manifest["format"] = 2;
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("scripts/make-accelerators"));
+  for (const char* path : {"/etc/passwd", "../x", "bin/../../x", "", "bin//x", "bin/."}) {
+    manifest = SetManifest();
+    manifest["files"][1]["path"] = path;
+    EXPECT_THAT(ProblemOf(manifest), HasSubstr("no path in the set")) << path;
+  }
+  manifest = SetManifest();
+  manifest["name"] = "../other";
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("no name of a set"));
+  manifest = SetManifest();
+  manifest["files"][0]["executable"] = false;
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("is not in the set"));
+  manifest = SetManifest();
+  manifest["tools"][0]["stands_for"]["sha256"] = "12";
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("no SHA-256 digest"));
+  manifest = SetManifest();
+  manifest["tools"][0]["stands_for"]["path"] = "usr/bin/as";
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("no absolute path"));
+  manifest = SetManifest();
+  manifest["tools"][0]["arguments"][0]["kind"] = "maybe";
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("'maybe'"));
+  manifest = SetManifest();
+  manifest["tools"] = 7;
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("'tools'"));
+}
+
+TEST(AcceleratorSetTest, ACopyIsComparedWithTheManifest) {
+  const auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  const std::string source = folder->Path("source"), target = folder->Path("target");
+  ASSERT_OK(MakeFolders(source + "/bin"));
+  ASSERT_OK(MakeFolders(source + "/lib"));
+  ASSERT_OK(WriteFileAtomic(source + "/bin/cc1", kNative));
+  ASSERT_OK(WriteFileAtomic(source + "/lib/libz.so.1", "z"));
+  ASSERT_OK(WriteFileAtomic(source + "/lib/unknown", "not in the manifest"));
+  ASSERT_OK(MakeFolders(target + "/old"));
+  const auto set = ParseAcceleratorSet(WriteJson(SetManifest()));
+  ASSERT_OK(set);
+  ASSERT_OK(CopyAcceleratorSet(*set, source, target));
+  EXPECT_EQ(*ReadFile(target + "/bin/cc1"), kNative);
+  struct stat state {};
+  ASSERT_EQ(stat((target + "/bin/cc1").c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07777, 0755u);
+  EXPECT_FALSE(Exists(target + "/old"));
+  EXPECT_FALSE(Exists(target + "/lib/unknown"));
+  ASSERT_OK(WriteFileAtomic(source + "/bin/cc1", "another one"));
+  EXPECT_TRUE(absl::IsDataLoss(CopyAcceleratorSet(*set, source, target)));
+}
+
+class CalibrationRecordTest : public testing::Test {
+ protected:
+  CalibrationRecordTest() : set_(*ParseAcceleratorSet(WriteJson(SetManifest()))) {
+    record_["format"] = 1;
+    record_["set"] = set_.digest.Oci();
+    record_["emulator"] = emulator_.Oci();
+    record_["units"] = 250;
+    record_["tools"]["gcc-12/cc1"]["units"] = 120;
+    record_["tools"]["gcc-12/cc1"]["equal"] = 120;
+  }
+  // The reason, empty if the tool is used.
+  std::string Refusal() const {
+    const auto verdicts = JudgeTools(set_, emulator_, WriteJson(record_));
+    if (!verdicts.ok()) return verdicts.status().ToString();
+    EXPECT_EQ(verdicts->size(), 1u);
+    EXPECT_EQ(verdicts->front().usable, verdicts->front().reason.empty());
+    return verdicts->front().reason;
+  }
+  const Digest emulator_ = DigestOf("qemu");
+  const AcceleratorSet set_;
+  Json record_;
+};
+
+TEST_F(CalibrationRecordTest, AToolWhoseUnitsWereAllEqualIsUsed) { EXPECT_EQ(Refusal(), ""); }
+
+TEST_F(CalibrationRecordTest, OneDifferenceIsEnoughToRefuse) {
+  record_["tools"]["gcc-12/cc1"]["equal"] = 119;
+  EXPECT_THAT(Refusal(), HasSubstr("1 of 120 units differed"));
+}
+
+TEST_F(CalibrationRecordTest, TooFewUnitsProveNothing) {
+  record_["units"] = 199;
+  EXPECT_THAT(Refusal(), HasSubstr("199 units"));
+  record_["units"] = 200;
+  record_["tools"]["gcc-12/cc1"]["units"] = record_["tools"]["gcc-12/cc1"]["equal"] = 74;
+  EXPECT_THAT(Refusal(), HasSubstr("74 units"));
+  record_["tools"]["gcc-12/cc1"]["units"] = -1;
+  EXPECT_NE(Refusal(), "");
+}
+
+TEST_F(CalibrationRecordTest, ARecordIsOfOneSetAndOneEmulator) {
+  record_["emulator"] = DigestOf("another qemu").Oci();
+  EXPECT_THAT(Refusal(), HasSubstr("another emulator"));
+  record_["emulator"] = emulator_.Oci();
+  record_["set"] = DigestOf("x").Oci();
+  EXPECT_THAT(Refusal(), HasSubstr("another set"));
+}
+
+TEST_F(CalibrationRecordTest, WhatIsNoRecordIsSaid) {
+  record_["tools"] = Json::array();
+  EXPECT_THAT(Refusal(), HasSubstr("calibrate-accelerators"));
+  EXPECT_TRUE(absl::IsInvalidArgument(JudgeTools(set_, emulator_, "{").status()));
+  record_["tools"] = Json::object();
+  EXPECT_THAT(Refusal(), HasSubstr("not on record"));
+}
+
+}  // namespace
+}  // namespace crossmill::worker

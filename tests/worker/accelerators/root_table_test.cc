@@ -1,0 +1,136 @@
+#include "worker/accelerators/root_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstring>
+#include <optional>
+
+#include "absl/strings/escaping.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "tests/support/status_matchers.h"
+#include "worker/accelerators/own_formats.h"
+#include "worker/accelerators/table_format.h"
+#include "worker/tree/root_path.h"
+
+namespace crossmill::worker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RootTableTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TemporaryFolder::Create();
+    ASSERT_OK(folder);
+    folder_.emplace(std::move(*folder));
+    ASSERT_OK(MakeFolders(folder_->Path("usr/lib")));
+    tool_.name = "cc1";
+    tool_.program = "bin/cc1";
+    tool_.stands_for = {"/usr/lib/cc1", DigestOf("emulated")};
+    tool_.needs = {{"/usr/lib/isl", DigestOf("isl")}};
+    tool_.rules = {{ACCELERATED_EMULATED_WORD, "-v"}};
+  }
+  void Write(const std::string& path, const std::string& content) {
+    ASSERT_OK(WriteFileAtomic(folder_->Path(path), content));
+  }
+  RootTable Make() const {
+    const auto root = OpenRoot(folder_->path());
+    EXPECT_OK(root);
+    auto table = MakeRootTable({tool_}, root->get());
+    EXPECT_OK(table);
+    return *std::move(table);
+  }
+  static accelerated_file FileOf(const RootTable& table, size_t number) {
+    accelerated_file file;
+    std::memcpy(&file, table.bytes.data() + sizeof(accelerated_table) + number * sizeof(file), sizeof(file));
+    return file;
+  }
+  std::optional<TemporaryFolder> folder_;
+  AcceleratedTool tool_;
+};
+
+TEST_F(RootTableTest, FilesWithTheRightContentAreKnown) {
+  Write("usr/lib/cc1", "emulated");
+  Write("usr/lib/isl", "isl");
+  const RootTable table = Make();
+  EXPECT_THAT(table.present, ElementsAre("cc1"));
+  const accelerated_file file = FileOf(table, 0);
+  struct stat state {};
+  ASSERT_EQ(stat(folder_->Path("usr/lib/cc1").c_str(), &state), 0);
+  EXPECT_EQ(file.known, 1u);
+  EXPECT_EQ(file.inode, state.st_ino);
+  EXPECT_EQ(file.device, state.st_dev);
+  EXPECT_EQ(file.ctime_seconds, state.st_ctim.tv_sec);
+  EXPECT_EQ(file.ctime_nanoseconds, static_cast<uint32_t>(state.st_ctim.tv_nsec));
+  EXPECT_EQ(absl::BytesToHexString({reinterpret_cast<const char*>(file.sha256), 32}), Sha256Hex("emulated"));
+  EXPECT_STREQ(table.bytes.data() + file.path, "/usr/lib/cc1");
+}
+
+TEST_F(RootTableTest, OthersAreInTheTableByDigestOnly) {
+  EXPECT_THAT(Make().present, IsEmpty());
+  EXPECT_EQ(FileOf(Make(), 0).known, 0u);
+  // The same size, another content.
+  Write("usr/lib/cc1", "REPLACED");
+  Write("usr/lib/isl", "isl");
+  const RootTable table = Make();
+  EXPECT_THAT(table.present, IsEmpty());
+  EXPECT_EQ(FileOf(table, 0).known, 0u);
+  EXPECT_EQ(FileOf(table, 1).known, 1u);
+}
+
+TEST_F(RootTableTest, WhatIsNoFileIsNotRead) {
+  ASSERT_EQ(mkfifo(folder_->Path("usr/lib/cc1").c_str(), 0600), 0);
+  // Links lead where they would in the step: not out of the root.
+  ASSERT_EQ(symlink("/etc/passwd", folder_->Path("usr/lib/isl").c_str()), 0);
+  EXPECT_THAT(Make().present, IsEmpty());
+}
+
+TEST_F(RootTableTest, TooManyToolsDoNotFit) {
+  const auto root = OpenRoot(folder_->path());
+  ASSERT_OK(root);
+  const std::vector<AcceleratedTool> many(2000, tool_);
+  EXPECT_TRUE(absl::IsResourceExhausted(MakeRootTable(many, root->get()).status()));
+}
+
+TEST(OwnFormatsTest, AnEntryIsRegisteredAsItWas) {
+  ProgramFormat format;
+  format.name = "qemu-aarch64";
+  format.interpreter = "/data/emulator";
+  format.flags = "POCF";
+  format.magic = "7f45";
+  format.mask = "ff00";
+  const auto line = RegistrationOf(format);
+  ASSERT_OK(line);
+  EXPECT_EQ(*line, ":qemu-aarch64:M:0:\\x7f\\x45:\\xff\\x00:/data/emulator:POCF");
+  format.extension = "jar";
+  EXPECT_EQ(*RegistrationOf(format), ":qemu-aarch64:E::jar:\\xff\\x00:/data/emulator:POCF");
+  format.interpreter = "/data/with:colon";
+  EXPECT_TRUE(absl::IsInvalidArgument(RegistrationOf(format).status()));
+}
+
+TEST(OwnFormatsTest, EnabledEntriesAreRead) {
+  const auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  const std::string text =
+      "interpreter /usr/bin/q\nflags: POCF\noffset 0\nmagic 7f454c460201010000000000000000000200b700\nmask "
+      "ff00\n";
+  ASSERT_OK(WriteFileAtomic(folder->Path("b"), "enabled\n" + text));
+  ASSERT_OK(
+      WriteFileAtomic(folder->Path("a"), "enabled\ninterpreter /usr/bin/java\nflags: \nextension .jar\n"));
+  ASSERT_OK(WriteFileAtomic(folder->Path("off"), "disabled\n" + text));
+  ASSERT_OK(WriteFileAtomic(folder->Path("status"), "enabled\n"));
+  const std::vector<ProgramFormat> formats = ReadProgramFormats(folder->path());
+  ASSERT_EQ(formats.size(), 2u);
+  EXPECT_EQ(formats[0].extension, "jar");
+  EXPECT_EQ(formats[0].flags, "");
+  EXPECT_EQ(formats[1].architecture, "arm64");
+  EXPECT_EQ(formats[1].mask, "ff00");
+  EXPECT_THAT(ReadProgramFormats(folder->Path("missing")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace crossmill::worker

@@ -1,0 +1,159 @@
+#include "worker/accelerators/accelerator_set.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/base/status.h"
+#include "worker/accelerators/table_format.h"
+
+namespace crossmill::worker {
+namespace {
+
+constexpr int kSetFormat = 1;
+constexpr size_t kMostSetFiles = 200;
+constexpr size_t kMostTools = 50;
+constexpr size_t kMostNeeds = 20;
+constexpr size_t kMostRules = 100;
+constexpr int64_t kLargestSetFile = 200 << 20;
+constexpr std::array<std::pair<std::string_view, uint32_t>, 4> kRuleKinds = {{
+    {"fine-prefix", ACCELERATED_FINE_PREFIX},
+    {"emulated-prefix", ACCELERATED_EMULATED_PREFIX},
+    {"emulated-word", ACCELERATED_EMULATED_WORD},
+    {"included-file", ACCELERATED_INCLUDED_FILE},
+}};
+
+absl::Status BadSet(std::string_view what) {
+  return absl::InvalidArgumentError(fmt::format("manifest.json of an accelerator set: {}", what));
+}
+
+// The array `name` of an object, at most `most` long.
+absl::StatusOr<const Json*> ListOf(const Json& object, const std::string& name, size_t most) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  if (!object.is_object() || found == object.end() || !found->is_array())
+    return BadSet(fmt::format("'{}' is missing or no list", name));
+  if (found->size() > most) return BadSet(fmt::format("'{}' has more than {} entries", name, most));
+  return &*found;
+}
+
+absl::StatusOr<Digest> DigestIn(const Json& object) {
+  Digest digest;
+  digest.hash = TextMember(object, "sha256");
+  if (!IsSha256Hex(digest.hash)) return BadSet(fmt::format("'{}' is no SHA-256 digest", digest.hash));
+  const auto size = object.find("size");
+  if (size == object.end() || !size->is_number_unsigned()) return BadSet("a file has no size");
+  digest.size = size->get<int64_t>();
+  if (digest.size <= 0 || digest.size > kLargestSetFile)
+    return BadSet(fmt::format("a size of {} bytes", digest.size));
+  return digest;
+}
+
+// A path below the set's folder, without detours.
+bool IsInside(std::string_view path) {
+  if (path.empty() || path.front() == '/' || path.back() == '/' || path.find('\0') != path.npos) return false;
+  const std::string slashed = fmt::format("/{}/", path);
+  return slashed.find("/../") == slashed.npos && slashed.find("/./") == slashed.npos &&
+         slashed.find("//") == slashed.npos;
+}
+
+absl::StatusOr<RootFile> RootFileIn(const Json& object) {
+  RootFile file;
+  file.path = TextMember(object, "path");
+  if (!file.path.starts_with('/') || file.path.find('\0') != std::string::npos)
+    return BadSet(fmt::format("'{}' is no absolute path", file.path));
+  ASSIGN_OR_RETURN(file.digest, DigestIn(object));
+  return file;
+}
+
+absl::StatusOr<ArgumentRule> RuleIn(const Json& object) {
+  const std::string kind = TextMember(object, "kind");
+  const auto known = std::find_if(kRuleKinds.begin(), kRuleKinds.end(),
+                                  [&](const auto& each) { return each.first == kind; });
+  if (known == kRuleKinds.end()) return BadSet(fmt::format("'{}' is no kind of argument rule", kind));
+  ArgumentRule rule{known->second, TextMember(object, "text")};
+  if (rule.text.empty() || rule.text.find('\0') != std::string::npos)
+    return BadSet("an argument rule has no text");
+  return rule;
+}
+
+absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<SetFile>& files) {
+  AcceleratedTool tool;
+  tool.name = TextMember(object, "name");
+  tool.program = TextMember(object, "program");
+  const bool there = std::any_of(files.begin(), files.end(), [&](const SetFile& file) {
+    return file.path == tool.program && file.executable;
+  });
+  if (tool.name.empty() || !there)
+    return BadSet(fmt::format("tool '{}': its program '{}' is not in the set", tool.name, tool.program));
+  if (!object.contains("stands_for")) return BadSet(fmt::format("tool '{}' stands for nothing", tool.name));
+  ASSIGN_OR_RETURN(tool.stands_for, RootFileIn(object["stands_for"]));
+  ASSIGN_OR_RETURN(const Json* needs, ListOf(object, "needs", kMostNeeds));
+  for (const Json& each : *needs) {
+    ASSIGN_OR_RETURN(RootFile file, RootFileIn(each));
+    tool.needs.push_back(std::move(file));
+  }
+  ASSIGN_OR_RETURN(const Json* rules, ListOf(object, "arguments", kMostRules));
+  for (const Json& each : *rules) {
+    ASSIGN_OR_RETURN(ArgumentRule rule, RuleIn(each));
+    tool.rules.push_back(std::move(rule));
+  }
+  return tool;
+}
+
+bool IsSetName(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && name.front() != '.' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") == name.npos;
+}
+
+}  // namespace
+
+absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest) {
+  const auto json = ParseJson(manifest);
+  if (!json.ok()) return BadSet(Sv(json.status().message()));
+  if (!json->is_object() || json->value("format", 0) != kSetFormat)
+    return BadSet(fmt::format("not of format {}: make it again with scripts/make-accelerators", kSetFormat));
+  AcceleratorSet set;
+  set.name = TextMember(*json, "name");
+  set.architecture = TextMember(*json, "architecture");
+  set.digest = DigestOf(manifest);
+  if (!IsSetName(set.name)) return BadSet(fmt::format("'{}' is no name of a set", set.name));
+  if (set.architecture.empty()) return BadSet("no architecture");
+  ASSIGN_OR_RETURN(const Json* files, ListOf(*json, "files", kMostSetFiles));
+  for (const Json& each : *files) {
+    SetFile file;
+    file.path = TextMember(each, "path");
+    if (!IsInside(file.path)) return BadSet(fmt::format("'{}' is no path in the set", file.path));
+    ASSIGN_OR_RETURN(file.digest, DigestIn(each));
+    const auto executable = each.find("executable");
+    file.executable = executable != each.end() && executable->is_boolean() && executable->get<bool>();
+    set.files.push_back(std::move(file));
+  }
+  ASSIGN_OR_RETURN(const Json* tools, ListOf(*json, "tools", kMostTools));
+  for (const Json& each : *tools) {
+    ASSIGN_OR_RETURN(AcceleratedTool tool, ToolIn(each, set.files));
+    set.tools.push_back(std::move(tool));
+  }
+  return set;
+}
+
+absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::string& source,
+                                const std::string& target) {
+  RETURN_IF_ERROR(RemoveTree(target));
+  RETURN_IF_ERROR(MakeFolders(target));
+  for (const SetFile& file : set.files) {
+    const std::string from = fmt::format("{}/{}", source, file.path);
+    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(from, kLargestSetFile));
+    if (DigestOf(bytes) != file.digest) {
+      return absl::DataLossError(
+          fmt::format("{} is not what the set's manifest says: make the set again", from));
+    }
+    const std::string to = fmt::format("{}/{}", target, file.path);
+    RETURN_IF_ERROR(MakeFolders(to.substr(0, to.rfind('/'))));
+    RETURN_IF_ERROR(WriteFileAtomic(to, bytes, file.executable ? 0755 : 0644));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace crossmill::worker

@@ -1,0 +1,64 @@
+// A set of native programs that stand in for emulated ones: a folder made by scripts/make-accelerators
+// (docs/accelerators.md), as its manifest.json describes it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/digest.h"
+
+namespace crossmill::worker {
+
+// A file of an image's root, by place and content.
+struct RootFile {
+  std::string path;
+  Digest digest;
+};
+
+// What an argument of the program means for it; table_format.h has the kinds.
+struct ArgumentRule {
+  uint32_t kind = 0;
+  std::string text;
+};
+
+struct AcceleratedTool {
+  // "gcc-12/cc1".
+  std::string name;
+  // Relative to the set's folder.
+  std::string program;
+  // The emulated program, and what it reads besides that makes a difference.
+  RootFile stands_for;
+  std::vector<RootFile> needs;
+  std::vector<ArgumentRule> rules;
+};
+
+struct SetFile {
+  std::string path;
+  Digest digest;
+  bool executable = false;
+};
+
+struct AcceleratorSet {
+  // "debian-bookworm-arm64": the folder's name.
+  std::string name;
+  // As in platforms: "arm64".
+  std::string architecture;
+  // Of the manifest, which has the digest of everything else.
+  Digest digest;
+  std::vector<SetFile> files;
+  std::vector<AcceleratedTool> tools;
+};
+
+// Pure. INVALID_ARGUMENT says what of it is wrong.
+absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest);
+
+// Copies the set's files from `source` into the folder `target`, which is emptied: what is used afterwards
+// has been compared with the manifest and is nobody else's. DATA_LOSS names a file that differs.
+absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::string& source,
+                                const std::string& target);
+
+}  // namespace crossmill::worker

@@ -1,0 +1,125 @@
+#include "worker/accelerators/root_table.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/escaping.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "worker/accelerators/table_format.h"
+#include "worker/tree/root_path.h"
+
+namespace crossmill::worker {
+namespace {
+
+class TableWriter {
+ public:
+  explicit TableWriter(int root) : root_(root) {}
+
+  // Returns the file's place; `known` tells whether the root has it.
+  uint32_t AddFile(const RootFile& file, bool* known) {
+    accelerated_file entry{};
+    const std::string digest = absl::HexStringToBytes(file.digest.hash);
+    std::memcpy(entry.sha256, digest.data(), sizeof(entry.sha256));
+    entry.size = static_cast<uint64_t>(file.digest.size);
+    entry.path = AddText(file.path);
+    *known = Recognise(file, &entry);
+    files_.push_back(entry);
+    return static_cast<uint32_t>(files_.size() - 1);
+  }
+
+  // Whether the root has everything that the tool stands for.
+  bool AddTool(const AcceleratedTool& tool) {
+    bool all = true, known = false;
+    accelerated_program program{};
+    program.file = AddFile(tool.stands_for, &known);
+    all = known;
+    program.needs = static_cast<uint32_t>(files_.size());
+    program.needs_count = static_cast<uint32_t>(tool.needs.size());
+    for (const RootFile& file : tool.needs) {
+      AddFile(file, &known);
+      all = all && known;
+    }
+    program.rules = static_cast<uint32_t>(rules_.size());
+    program.rules_count = static_cast<uint32_t>(tool.rules.size());
+    for (const ArgumentRule& rule : tool.rules) rules_.push_back({rule.kind, AddText(rule.text)});
+    program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
+    programs_.push_back(program);
+    return all;
+  }
+
+  std::string Finish() {
+    const size_t before_texts = sizeof(accelerated_table) + files_.size() * sizeof(accelerated_file) +
+                                programs_.size() * sizeof(accelerated_program) +
+                                rules_.size() * sizeof(accelerated_rule);
+    const auto move = [&](uint32_t* place) { *place += static_cast<uint32_t>(before_texts); };
+    for (accelerated_file& file : files_) move(&file.path);
+    for (accelerated_rule& rule : rules_) move(&rule.text);
+    for (accelerated_program& program : programs_) move(&program.native);
+    accelerated_table header{};
+    std::memcpy(header.magic, CROSSMILL_TABLE_MAGIC, sizeof(header.magic));
+    header.bytes = static_cast<uint32_t>(before_texts + texts_.size());
+    header.files_count = static_cast<uint32_t>(files_.size());
+    header.programs_count = static_cast<uint32_t>(programs_.size());
+    header.rules_count = static_cast<uint32_t>(rules_.size());
+    std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+    bytes.append(reinterpret_cast<const char*>(files_.data()), files_.size() * sizeof(accelerated_file));
+    bytes.append(reinterpret_cast<const char*>(programs_.data()),
+                 programs_.size() * sizeof(accelerated_program));
+    bytes.append(reinterpret_cast<const char*>(rules_.data()), rules_.size() * sizeof(accelerated_rule));
+    return bytes + texts_;
+  }
+
+ private:
+  // Its place among the texts.
+  uint32_t AddText(const std::string& text) {
+    const auto place = static_cast<uint32_t>(texts_.size());
+    texts_.append(text.c_str(), text.size() + 1);
+    return place;
+  }
+
+  bool Recognise(const RootFile& file, accelerated_file* entry) const {
+    // O_NONBLOCK: a root may have a pipe in the place of a program.
+    const auto opened = OpenInRoot(root_, file.path, O_RDONLY | O_NONBLOCK);
+    struct stat before {
+    }, after{};
+    if (!opened.ok() || fstat(opened->get(), &before) != 0 || !S_ISREG(before.st_mode)) return false;
+    if (before.st_size != file.digest.size) return false;
+    const auto bytes = ReadAll(opened->get(), file.digest.size);
+    if (!bytes.ok() || DigestOf(*bytes) != file.digest || fstat(opened->get(), &after) != 0) return false;
+    entry->device = after.st_dev;
+    entry->inode = after.st_ino;
+    entry->ctime_seconds = after.st_ctim.tv_sec;
+    entry->ctime_nanoseconds = static_cast<uint32_t>(after.st_ctim.tv_nsec);
+    entry->known = 1;
+    return true;
+  }
+
+  const int root_;
+  std::vector<accelerated_file> files_;
+  std::vector<accelerated_program> programs_;
+  std::vector<accelerated_rule> rules_;
+  std::string texts_;
+};
+
+}  // namespace
+
+absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root) {
+  TableWriter writer(root);
+  RootTable table;
+  for (const AcceleratedTool& tool : tools) {
+    if (writer.AddTool(tool)) table.present.push_back(tool.name);
+  }
+  table.bytes = writer.Finish();
+  if (table.bytes.size() > CROSSMILL_TABLE_MOST_BYTES) {
+    return absl::ResourceExhaustedError(
+        fmt::format("the table of an accelerator set has {} bytes, at most {} are read", table.bytes.size(),
+                    CROSSMILL_TABLE_MOST_BYTES));
+  }
+  return table;
+}
+
+}  // namespace crossmill::worker

@@ -1,0 +1,195 @@
+#include "worker/accelerators/step_accelerators.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/base/subprocess.h"
+#include "worker/accelerators/calibration_record.h"
+#include "worker/accelerators/emulator_copy.h"
+#include "worker/accelerators/root_table.h"
+#include "worker/accelerators/table_format.h"
+#include "worker/tree/root_path.h"
+
+namespace crossmill::worker {
+namespace {
+
+constexpr size_t kMostSets = 16;
+constexpr int64_t kLargestManifest = 1 << 20;
+constexpr int64_t kLargestRecord = 4 << 20;
+constexpr int64_t kLargestEmulator = 200 << 20;
+constexpr absl::Duration kEmulatorPatience = absl::Seconds(30);
+
+const ProgramFormat* EmulatorOf(const std::vector<ProgramFormat>& formats, const std::string& architecture) {
+  // O and C come with how Debian registers it; without P the stub would not know the program's own argv[0].
+  const auto found = std::find_if(formats.begin(), formats.end(), [&](const ProgramFormat& format) {
+    return format.architecture == architecture && std::all_of("POCF", "POCF" + 4, [&](char flag) {
+             return format.flags.find(flag) != std::string::npos;
+           });
+  });
+  return found == formats.end() ? nullptr : &*found;
+}
+
+// The folders below `folder` that have a manifest, sorted.
+absl::StatusOr<std::vector<std::string>> SetNames(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (Exists(entry->path().string() + "/manifest.json")) names.push_back(entry->path().filename().string());
+  }
+  if (error) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--accelerators: {}: {}; the worker's user has to be able to read it", folder, error.message()));
+  }
+  if (names.size() > kMostSets)
+    return absl::InvalidArgumentError(
+        fmt::format("--accelerators: more than {} sets in {}", kMostSets, folder));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// That the copy still is an emulator: executed by itself it finds no table, and does what the original does.
+absl::Status TryEmulator(const std::string& original, const std::string& copy) {
+  std::map<std::string, std::string> said;
+  for (const std::string& program : {original, copy}) {
+    ProcessOptions options;
+    options.argv = {program, "--version"};
+    options.time_limit = kEmulatorPatience;
+    ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
+    said[program] = fmt::format("{}\n{}", result.exit_code, result.stdout_text);
+  }
+  if (said[original] == said[copy]) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("the copy of {} with the stub does not do what the original does", original));
+}
+
+bool Covers(std::string_view target, std::string_view path) {
+  while (target.ends_with('/')) target.remove_suffix(1);
+  return path == target || (path.starts_with(target) && path[target.size()] == '/') ||
+         (target.starts_with(path) && target[path.size()] == '/');
+}
+
+}  // namespace
+
+std::string TellSet(std::string_view name, const Digest& digest, const std::vector<AcceleratedTool>& tools) {
+  return fmt::format("{} {} ({})", name, digest.Oci(),
+                     absl::StrJoin(tools, ", ", [](std::string* out, const AcceleratedTool& tool) {
+                       out->append(tool.name);
+                     }));
+}
+
+absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(AcceleratorOptions options) {
+  std::unique_ptr<StepAccelerators> made(new StepAccelerators());
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, SetNames(options.sets));
+  if (names.empty()) made->said_.push_back(fmt::format("there is no accelerator set in {}", options.sets));
+  for (const std::string& name : names) {
+    const absl::Status added = made->AddSet(options, name);
+    if (!added.ok()) made->said_.push_back(fmt::format("accelerator set {}: {}", name, Sv(added.message())));
+  }
+  if (made->sets_.empty()) return made;
+  const absl::Status replaced = made->ReplaceEmulators(options);
+  if (replaced.ok()) return made;
+  made->sets_.clear();
+  made->said_.push_back(fmt::format("no accelerators: {}", Sv(replaced.message())));
+  return made;
+}
+
+absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const std::string& name) {
+  const std::string source = fmt::format("{}/{}", options.sets, name);
+  ASSIGN_OR_RETURN(const std::string manifest, ReadFile(source + "/manifest.json", kLargestManifest));
+  ASSIGN_OR_RETURN(AcceleratorSet set, ParseAcceleratorSet(manifest));
+  if (set.name != name)
+    return absl::InvalidArgumentError(fmt::format("its manifest calls it {}: do not rename sets", set.name));
+  const ProgramFormat* emulator = EmulatorOf(options.formats, set.architecture);
+  if (emulator == nullptr) {
+    return absl::FailedPreconditionError(
+        fmt::format("no emulator of {} is registered with the flags POCF: install qemu-user-static, see "
+                    "scripts/setup-host",
+                    set.architecture));
+  }
+  std::vector<ToolVerdict> verdicts;
+  if (options.trust == AcceleratorTrust::kAll) {
+    verdicts = RefuseTools(set, "");
+    for (ToolVerdict& verdict : verdicts) verdict.usable = true;
+  } else if (const auto record = ReadFile(source + ".calibration.json", kLargestRecord); record.ok()) {
+    ASSIGN_OR_RETURN(const std::string program, ReadFile(emulator->interpreter, kLargestEmulator));
+    ASSIGN_OR_RETURN(verdicts, JudgeTools(set, DigestOf(program), *record));
+  } else {
+    verdicts = RefuseTools(set, "its calibration is not on record: scripts/calibrate-accelerators");
+  }
+  UsableSet usable{
+      set.name, set.architecture, fmt::format("{}/sets/{}", options.folder, name), set.digest, {}};
+  for (size_t i = 0; i < set.tools.size(); ++i) {
+    if (verdicts[i].usable) {
+      usable.tools.push_back(set.tools[i]);
+    } else {
+      said_.push_back(fmt::format("{} of accelerator set {} is not used: {}", set.tools[i].name, name,
+                                  verdicts[i].reason));
+    }
+  }
+  if (usable.tools.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CopyAcceleratorSet(set, source, usable.folder));
+  sets_.push_back(std::move(usable));
+  return absl::OkStatus();
+}
+
+absl::Status StepAccelerators::ReplaceEmulators(const AcceleratorOptions& options) {
+  std::vector<ProgramFormat> formats = options.formats;
+  const std::string folder = options.folder + "/emulators";
+  RETURN_IF_ERROR(RemoveTree(folder));
+  RETURN_IF_ERROR(MakeFolders(folder));
+  for (ProgramFormat& format : formats) {
+    const bool wanted = std::any_of(sets_.begin(), sets_.end(), [&](const UsableSet& set) {
+      return EmulatorOf(options.formats, set.architecture) != nullptr &&
+             EmulatorOf(options.formats, set.architecture)->name == format.name;
+    });
+    if (!wanted) continue;
+    ASSIGN_OR_RETURN(const std::string original, ReadFile(format.interpreter, kLargestEmulator));
+    ASSIGN_OR_RETURN(const std::string copy, AddStub(original, EmbeddedStub()));
+    // The same last name: emulators look at it.
+    const std::string place =
+        fmt::format("{}/{}", folder, format.interpreter.substr(format.interpreter.rfind('/') + 1));
+    RETURN_IF_ERROR(WriteFileAtomic(place, copy, 0755));
+    RETURN_IF_ERROR(TryEmulator(format.interpreter, place));
+    format.interpreter = place;
+  }
+  ASSIGN_OR_RETURN(formats_, MountOwnFormats(formats, options.folder + "/formats"));
+  return absl::OkStatus();
+}
+
+std::vector<std::string> StepAccelerators::sets() const {
+  std::vector<std::string> told;
+  for (const UsableSet& set : sets_) told.push_back(TellSet(set.name, set.digest, set.tools));
+  return told;
+}
+
+absl::StatusOr<std::string> StepAccelerators::Apply(SandboxRun* run) const {
+  const bool taken = std::any_of(run->mounts.begin(), run->mounts.end(), [](const StepMount& mount) {
+    return Covers(mount.target, CROSSMILL_ACCELERATORS_FOLDER) ||
+           Covers(mount.target, CROSSMILL_ACCELERATORS_TABLE);
+  });
+  if (taken) return "";
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run->root));
+  const UsableSet* best = nullptr;
+  std::optional<RootTable> table;
+  for (const UsableSet& set : sets_) {
+    if (set.architecture != run->platform.architecture() || !run->platform.variant().empty()) continue;
+    ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get()));
+    if (table && each.present.size() <= table->present.size()) continue;
+    table = std::move(each);
+    best = &set;
+  }
+  if (best == nullptr) return "";
+  run->mounts.push_back(
+      {.source = best->folder, .target = CROSSMILL_ACCELERATORS_FOLDER, .folder = true, .read_only = true});
+  run->files.push_back({table->bytes, CROSSMILL_ACCELERATORS_TABLE, "accelerators.table"});
+  return TellSet(best->name, best->digest, best->tools);
+}
+
+}  // namespace crossmill::worker

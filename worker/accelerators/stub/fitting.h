@@ -1,0 +1,12 @@
+// Whether a native program would do exactly what the emulated one would: by the files, the arguments and the
+// variables.
+#pragma once
+
+#include "worker/accelerators/stub/tables.h"
+
+// Whether the open file is the one that the table means, by what is known of it or else by its digest.
+int is_file(const struct accelerated_file* file, int fd);
+// Whether what the emulated program would read besides is what the native one brings.
+int has_needs(const struct table* table, const struct accelerated_program* program);
+int fits_arguments(const struct table* table, const struct accelerated_program* program, char** arguments);
+int fits_environment(char** envp);

@@ -1,0 +1,76 @@
+// The stub in front of an emulator: puts a native program in the place of the emulated one that the kernel
+// was asked to execute, if the worker's table has it and everything fits. Otherwise, and whenever anything is
+// unusual, it does nothing, and the emulator goes on as if it had never been.
+//
+// It runs with the rights of the step and trusts nothing that the step can write: the table and the native
+// programs are on mounts that are read-only here, which no process of a step can make.
+#include "worker/accelerators/stub/fitting.h"
+#include "worker/accelerators/stub/kernel.h"
+#include "worker/accelerators/stub/tables.h"
+
+enum { kAtExecFd = 2, kAtFlags = 8, kAtUid = 11, kAtEuid, kAtGid, kAtEgid, kAtSecure = 23, kAuxMost = 64 };
+enum { kPreserveArgv0 = 1, kSetUidOrGid = 06000 };
+
+// What the kernel laid down on the stack.
+struct start {
+  // Of the emulator: its name, the program's path, then the program's own arguments.
+  char** argv;
+  long argc;
+  char** envp;
+  long exec_fd;
+  int usual;
+};
+
+static struct start read_start(long* stack) {
+  struct start start = {(char**)(stack + 1), stack[0], 0, -1, 0};
+  start.envp = start.argv + start.argc + 1;
+  char** after = start.envp;
+  while (*after) ++after;
+  long flags = 0, uid = -1, euid = -2, gid = -1, egid = -2, secure = 1;
+  const unsigned long* aux = (const unsigned long*)(after + 1);
+  for (int i = 0; i < kAuxMost && aux[0] != 0; ++i, aux += 2) {
+    if (aux[0] == kAtExecFd) start.exec_fd = (long)aux[1];
+    if (aux[0] == kAtFlags) flags = (long)aux[1];
+    if (aux[0] == kAtUid) uid = (long)aux[1];
+    if (aux[0] == kAtEuid) euid = (long)aux[1];
+    if (aux[0] == kAtGid) gid = (long)aux[1];
+    if (aux[0] == kAtEgid) egid = (long)aux[1];
+    if (aux[0] == kAtSecure) secure = (long)aux[1];
+  }
+  // Registered with O and P (the open program, and its own argv[0]), and no program that changes who executes
+  // it.
+  start.usual = start.exec_fd >= 0 && (flags & kPreserveArgv0) && start.argc >= 3 && secure == 0 &&
+                uid == euid && gid == egid;
+  return start;
+}
+
+static int keeps_credentials(const struct stat* state) { return (state->st_mode & kSetUidOrGid) == 0; }
+
+static void replace(const struct start* start, const struct table* table) {
+  struct stat state;
+  const int fd = (int)start->exec_fd;
+  if (kernel_fstat(fd, &state) != 0 || !keeps_credentials(&state)) return;
+  char** arguments = start->argv + 2;
+  for (uint32_t i = 0; i < table->header->programs_count; ++i) {
+    const struct accelerated_program* program = &table->programs[i];
+    if (table->files[program->file].size != (uint64_t)state.st_size) continue;
+    if (!fits_environment(start->envp) || !fits_arguments(table, program, arguments)) return;
+    if (!is_file(&table->files[program->file], fd) || !has_needs(table, program)) continue;
+    const char* native = table_text(table, program->native);
+    if (!is_read_only(native)) return;
+    // Of the emulator only: the native program must not find it open.
+    const int set_flags = 2, cloexec = 1;
+    kernel(__NR_fcntl, fd, set_flags, cloexec, 0, 0, 0);
+    kernel(__NR_execve, (long)native, (long)arguments, (long)start->envp, 0, 0, 0);
+    kernel(__NR_fcntl, fd, set_flags, 0, 0, 0, 0);
+    return;
+  }
+}
+
+void stub_main(long* stack) {
+  struct table table;
+  if (!table_open(&table)) return;
+  const struct start start = read_start(stack);
+  if (start.usual) replace(&start, &table);
+  table_close(&table);
+}

@@ -1,0 +1,63 @@
+// The table that a step's emulator looks into: which programs of the step's root have a native stand-in, and
+// when it may be used. Written by the worker (step_table.h), read by the stub in the emulator (stub/), which
+// is C.
+//
+// One file: header, programs, files, rules, texts. Numbers are those of this machine (x86_64), places of
+// texts count from the begin of the file, texts end with a zero byte. It is at a place where a step can
+// change nothing.
+#pragma once
+
+#include <stdint.h>
+
+#define CROSSMILL_ACCELERATORS_FOLDER "/dev/accelerators"
+#define CROSSMILL_ACCELERATORS_TABLE "/dev/accelerators.table"
+#define CROSSMILL_TABLE_MAGIC "crossmill-accel1"
+#define CROSSMILL_TABLE_MOST_BYTES 65536u
+
+// What a file of the root has to be.
+struct accelerated_file {
+  uint8_t sha256[32];
+  uint64_t size;
+  // With `known`: a file that is still this one, by what stat says in the step, has the digest.
+  uint64_t device;
+  uint64_t inode;
+  int64_t ctime_seconds;
+  uint32_t ctime_nanoseconds;
+  uint32_t known;
+  // Text: absolute in the step.
+  uint32_t path;
+  uint32_t unused;
+};
+
+// Of rules in their order the first that an argument meets counts; one that meets none is fine.
+enum accelerated_rule_kind {
+  ACCELERATED_FINE_PREFIX = 1,
+  ACCELERATED_EMULATED_PREFIX = 2,
+  ACCELERATED_EMULATED_WORD = 3,
+  // The argument after it names a file: fine if it is there and no precompiled one (FILE.gch) beside it.
+  ACCELERATED_INCLUDED_FILE = 4,
+};
+
+struct accelerated_rule {
+  uint32_t kind;
+  uint32_t text;
+};
+
+struct accelerated_program {
+  // The emulated program, and what it reads besides, as places in the table's files.
+  uint32_t file;
+  uint32_t needs;
+  uint32_t needs_count;
+  uint32_t rules;
+  uint32_t rules_count;
+  // Text: the native program, absolute in the step.
+  uint32_t native;
+};
+
+struct accelerated_table {
+  char magic[16];
+  uint32_t bytes;
+  uint32_t programs_count;
+  uint32_t files_count;
+  uint32_t rules_count;
+};

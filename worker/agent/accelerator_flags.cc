@@ -1,0 +1,65 @@
+#include "worker/agent/accelerator_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "worker/host/probes.h"
+
+namespace crossmill::worker {
+
+void AcceleratorFlags::Declare(CLI::App& app) {
+  app.add_option(
+      "--accelerators", sets,
+      "Folder with sets of native programs for emulated steps, as scripts/make-accelerators makes them "
+      "(default: none)");
+  app.add_option("--accelerate", use,
+                 "What of them is used: auto (tools with a passed calibration), off, or trial (all, to "
+                 "calibrate them: "
+                 "for `run` only)")
+      ->check(CLI::IsMember({"auto", "off", "trial"}))
+      ->capture_default_str();
+}
+
+absl::Status AcceleratorFlags::ReadBefore(bool for_one_task) {
+  if (sets.empty() || use == "off") return absl::OkStatus();
+  if (use == "trial" && !for_one_task) {
+    return absl::InvalidArgumentError(
+        "--accelerate=trial: a worker of a farm uses calibrated tools only; a trial is for `crossmill-worker "
+        "run`");
+  }
+  // What is opened later is opened with another working folder.
+  sets = std::filesystem::absolute(sets).string();
+  formats = ReadProgramFormats(ProbeSources().binfmt);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const AcceleratorFlags& flags,
+                                                                   const std::string& data,
+                                                                   v1::WorkerInfo* info) {
+  if (flags.sets.empty() || flags.use == "off") return nullptr;
+  AcceleratorOptions options;
+  options.sets = flags.sets;
+  options.folder = data + "/accelerators";
+  options.formats = flags.formats;
+  options.trust = flags.use == "trial" ? AcceleratorTrust::kAll : AcceleratorTrust::kCalibrated;
+  ASSIGN_OR_RETURN(std::unique_ptr<StepAccelerators> accelerators,
+                   StepAccelerators::Create(std::move(options)));
+  for (const std::string& line : accelerators->said()) LogWarning("{}", line);
+  if (!accelerators->active()) return nullptr;
+  const std::vector<std::string> sets = accelerators->sets();
+  for (const std::string& set : sets) LogInfo("accelerators: {}", set);
+  const bool labelled =
+      std::any_of(info->labels().begin(), info->labels().end(),
+                  [](const v1::WorkerLabel& label) { return label.key() == "accelerators"; });
+  if (!labelled) {
+    v1::WorkerLabel& label = *info->add_labels();
+    label.set_key("accelerators");
+    label.set_value(sets.front().substr(0, sets.front().find(' ')));
+  }
+  return accelerators;
+}
+
+}  // namespace crossmill::worker

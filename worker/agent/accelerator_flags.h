@@ -1,0 +1,40 @@
+// What the operator says about accelerators (docs/accelerators.md), and what comes of it on this machine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crossmill/v1/worker.pb.h"
+#include "worker/accelerators/own_formats.h"
+#include "worker/accelerators/step_accelerators.h"
+
+namespace CLI {
+class App;
+}
+
+namespace crossmill::worker {
+
+struct AcceleratorFlags {
+  // Folder of sets; empty: none.
+  std::string sets;
+  // "auto", "off" or "trial".
+  std::string use = "auto";
+  // The machine's, filled in by ReadBefore.
+  std::vector<ProgramFormat> formats;
+
+  void Declare(CLI::App& app);
+  // Before the worker enters its namespaces. A trial is for one task (`for_one_task`) only: INVALID_ARGUMENT
+  // elsewhere.
+  absl::Status ReadBefore(bool for_one_task);
+};
+
+// nullptr if there are none to be used: why is logged. `data` is the worker's folder. A worker that has some
+// says so by the label `accelerators=SET` (of its first set), unless its operator has given it such a label.
+absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const AcceleratorFlags& flags,
+                                                                   const std::string& data,
+                                                                   v1::WorkerInfo* info);
+
+}  // namespace crossmill::worker
