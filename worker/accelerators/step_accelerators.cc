@@ -25,12 +25,15 @@ constexpr int64_t kLargestRecord = 4 << 20;
 constexpr int64_t kLargestEmulator = 200 << 20;
 constexpr absl::Duration kEmulatorPatience = absl::Seconds(30);
 
+// O and C come with how Debian registers emulators; without P the stub would not know the program's own
+// argv[0].
+constexpr std::string_view kNeededFlags = "POCF";
+
 const ProgramFormat* EmulatorOf(const std::vector<ProgramFormat>& formats, const std::string& architecture) {
-  // O and C come with how Debian registers it; without P the stub would not know the program's own argv[0].
   const auto found = std::find_if(formats.begin(), formats.end(), [&](const ProgramFormat& format) {
-    return format.architecture == architecture && std::all_of("POCF", "POCF" + 4, [&](char flag) {
-             return format.flags.find(flag) != std::string::npos;
-           });
+    return format.architecture == architecture &&
+           std::all_of(kNeededFlags.begin(), kNeededFlags.end(),
+                       [&](char flag) { return format.flags.find(flag) != std::string::npos; });
   });
   return found == formats.end() ? nullptr : &*found;
 }
