@@ -161,14 +161,14 @@ class SourcesTest(BuildxCase):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         environment = {"SSH_AUTH_SOCK": values["SSH_AUTH_SOCK"]}
         subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environment}, check=True)
-        # The agent's protocol: which keys are there. The answer's fifth byte is 12, and then comes how many.
+        # The agent's protocol: which keys are there. The answer's fifth byte says so, and then comes how many.
         self.dockerfile("""
             FROM tiny
-            RUN --mount=type=ssh printf '\\000\\000\\000\\001\\013' | nc local:$SSH_AUTH_SOCK | od -An -tu1 -N9 > /answer || \
-                test -S $SSH_AUTH_SOCK && echo there >> /answer
+            RUN --mount=type=ssh (printf '\\000\\000\\000\\001\\013'; sleep 1) | nc local:$SSH_AUTH_SOCK | od -An -tu1 -N9 > /answer
         """)
         _, out = self.bx_local("--ssh", "default", env=environment)
-        self.assertTrue((out / "answer").read_text())
+        answer = [int(number) for number in (out / "answer").read_text().split()]
+        self.assertEqual(answer[4:9], [12, 0, 0, 0, 1], answer)
 
 
 if __name__ == "__main__":
