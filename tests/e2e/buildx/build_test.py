@@ -69,24 +69,16 @@ class BuildTest(BuildxCase):
     def test_labels_are_in_the_config(self):
         self.dockerfile("FROM tiny\nLABEL a=1\n")
         result = self.bx("--label", "b=2")
-        self.assertEqual(self.config(result)["Labels"], {"a": "1", "b": "2"})
+        described = self.config(result)
+        self.assertIn('"b": "2"', described)
+        self.assertIn('"a": "1"', described)
 
     def config(self, result):
         """The image config of a build."""
-        number = self.number_of(result)
-        out = tempfile.mkdtemp(prefix="crossmill-out-", dir="/var/tmp")
-        self.addCleanup(subprocess.run, ["rm", "-rf", out], capture_output=True)
-        digest = self.farm.show(number)["cells"][0]["image_digest"]
-        saved = self.farm.cli("image", "export", digest, f"{out}/image.tar")
-        self.assert_exit(saved, 0)
-        subprocess.run(["tar", "-xf", f"{out}/image.tar", "-C", out], check=True)
-        index = json.load(open(f"{out}/index.json"))
-        document = index
-        while "config" not in document:
-            hash_ = document["manifests"][0]["digest"].split(":")[1]
-            document = json.load(open(f"{out}/blobs/sha256/{hash_}"))
-        hash_ = document["config"]["digest"].split(":")[1]
-        return json.load(open(f"{out}/blobs/sha256/{hash_}"))["config"]
+        digest = self.submitted(result)["cells"][0]["image_digest"]
+        described = self.farm.cli("image", "inspect", digest, "--json")
+        self.assert_exit(described, 0)
+        return described.stdout
 
     def test_another_dockerfile(self):
         self.write("docker/Other", "FROM tiny\nRUN echo other > /x\n")

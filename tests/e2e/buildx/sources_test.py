@@ -16,6 +16,26 @@ from buildx_farm import BuildxCase, vertices
 from farm import main, require_program, tiny_archive
 
 
+# Asks an agent which keys it has, and prints the first bytes of the answer: its length, that it is one, how many.
+ASK = r"""
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  unsigned char answer[9];
+  int agent = socket(AF_UNIX, SOCK_STREAM, 0), got = 0, more;
+  strncpy(address.sun_path, argv[argc - 1], sizeof(address.sun_path) - 1);
+  if (connect(agent, (struct sockaddr*)&address, sizeof(address)) != 0 || write(agent, "\0\0\0\1\13", 5) != 5) return 1;
+  while (got < 9 && (more = read(agent, answer + got, 9 - got)) > 0) got += more;
+  for (int i = 0; i < got; ++i) printf("%d ", answer[i]);
+  return got == 9 ? 0 : 1;
+}
+"""
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -152,7 +172,7 @@ class SourcesTest(BuildxCase):
         self.assertIn("missing", self.bx(code=1).stderr)
 
     def test_an_agent(self):
-        require_program("ssh-agent", "ssh-add", "ssh-keygen")
+        require_program("ssh-agent", "ssh-add", "ssh-keygen", "gcc")
         agent = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
         values = dict(line.split(";")[0].split("=", 1) for line in agent.splitlines() if "=" in line)
         self.addCleanup(os.kill, int(values["SSH_AGENT_PID"]), 15)
@@ -161,14 +181,12 @@ class SourcesTest(BuildxCase):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         environment = {"SSH_AUTH_SOCK": values["SSH_AUTH_SOCK"]}
         subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environment}, check=True)
-        # The agent's protocol: which keys are there. The answer's fifth byte is 12, and then comes how many.
-        self.dockerfile("""
-            FROM tiny
-            RUN --mount=type=ssh printf '\\000\\000\\000\\001\\013' | nc local:$SSH_AUTH_SOCK | od -An -tu1 -N9 > /answer || \
-                test -S $SSH_AUTH_SOCK && echo there >> /answer
-        """)
+        self.write("ask.c", ASK)
+        subprocess.run(["gcc", "-static", "-o", self.context / "ask", self.context / "ask.c"], check=True)
+        self.dockerfile("FROM tiny\nCOPY ask /\nRUN --mount=type=ssh /ask $SSH_AUTH_SOCK > /answer\n")
         _, out = self.bx_local("--ssh", "default", env=environment)
-        self.assertTrue((out / "answer").read_text())
+        answer = [int(number) for number in (out / "answer").read_text().split()]
+        self.assertEqual(answer[4:9], [12, 0, 0, 0, 1], answer)
 
 
 if __name__ == "__main__":

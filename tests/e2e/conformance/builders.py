@@ -107,6 +107,33 @@ class Ours:
         return {name: value for name, value in self.farm.environment().items() if name in wanted}
 
 
+class ThroughBuildx:
+    """Ours, asked by Docker's own client."""
+    name = "buildx"
+
+    def __init__(self, farm, program, folder):
+        self.farm = farm
+        self.program = program
+        folder.mkdir()
+        self.settings = {"BUILDX_CONFIG": str(folder), "DOCKER_CONFIG": str(folder)}
+        code, output = run([program, "create", "--name", "farm", "--driver", "remote", f"unix://{farm.data}/buildkit.sock"],
+                           {**os.environ, **self.settings})
+        self.problem = output if code != 0 else ""
+
+    def build(self, prepared, dockerfile=None):
+        case = prepared.case
+        archive = prepared.work.parent / "buildx.tar"
+        platforms = ["--platform", ",".join(case.platforms)] if case.platforms else []
+        code, output = run([self.program, "build", "--builder", "farm", "--progress", "plain", "--provenance=false", "--allow",
+                            "network.host", "--network", case.network, *platforms, *dockerfile_options(prepared, dockerfile),
+                            *prepared.args(bool(dockerfile)), "-o", f"type=oci,dest={archive}", context_of(prepared, dockerfile)],
+                           {**prepared.environment, **self.settings}, prepared.stdin, prepared.context)
+        return Outcome(code, output, archive)
+
+    def check(self, prepared):
+        return BuildKit.findings_of([self.program, "build", "--builder", "farm"], prepared, self.settings)
+
+
 class BuildKit:
     """The newest BuildKit with its own client: the reference."""
     name = "buildkit"
@@ -132,12 +159,14 @@ class BuildKit:
         return Outcome(code, output, archive)
 
     def check(self, prepared):
+        return self.findings_of([*self.daemon.client, "build", "--builder", "peer"], prepared, self.daemon.environment)
+
+    @staticmethod
+    def findings_of(command, prepared, environment):
         """It ends with 1 when it finds something."""
-        code, output = run([*self.daemon.client, "build", "--builder", "peer", "--progress", "quiet",
-                            "--call", "check,format=json", *dockerfile_options(prepared, None), *prepared.args(),
-                            context_of(prepared, None)],
-                           {**prepared.environment, **self.daemon.environment}, prepared.stdin, prepared.context,
-                           subprocess.DEVNULL)
+        code, output = run([*command, "--progress", "quiet", "--call", "check,format=json",
+                            *dockerfile_options(prepared, None), *prepared.args(), context_of(prepared, None)],
+                           {**prepared.environment, **environment}, prepared.stdin, prepared.context, subprocess.DEVNULL)
         if not output.startswith("{"):
             return Outcome(code or 1, output, findings=[])
         document = json.loads(output)

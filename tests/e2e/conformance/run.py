@@ -2,6 +2,7 @@
 """Builds every case of cases/ with Crossmill and compares the image with the stored one.
 
     run.py [--only PATTERN ...] [--jobs N] [--peers all|buildkit,docker,classic,buildah] [--update] [--verbose]
+    run.py --through-buildx [--only PATTERN ...]      the same farm, asked by buildx
 
 With --peers the same cases are given to other builders in the same run, and where the reference differs from
 the stored result without the case saying so, that is wrong too. --update rewrites the stored results from the
@@ -39,6 +40,7 @@ import servers  # noqa: E402
 
 PEERS = ("buildkit", "docker", "classic", "buildah")
 REFERENCE = "buildkit"
+BUILDX = farm.ROOT / "build" / "peers" / "bin" / "buildx"
 DIFF_LINES = 40
 
 
@@ -126,6 +128,26 @@ class Run:
             self.notes.append((case.name, "history", difference(stored[1], soft, "expected", "ours")))
         return faults
 
+    def judge_buildx(self, case, builder):
+        """Docker's client in front of ours: the same images; errors in its own words."""
+        outcome, lines = self.build(case, builder)
+        if self.options.verbose:
+            print(f"==== {case.name}\n{outcome.output}", flush=True)
+        stored = self.expected(case)
+        if case.fails:
+            said = "" if outcome.code != 0 else "succeeds"
+        elif outcome.code != 0:
+            said = f"exit code {outcome.code}: {tail(outcome.output)}"
+        elif stored is None:
+            return
+        else:
+            hard = portrait.split_history(lines)[0]
+            said = "" if hard == stored[0] else difference(stored[0], hard, "expected", builder.name)
+        if said and case.open:
+            self.open.append((case.name, case.open))
+        elif said:
+            self.problems.append((case.name, builder.name, said))
+
     def judge_peer(self, case, builder):
         documented = case.peers.get(builder.name, "")
         if documented.startswith("cannot:") and not self.options.all_peers:
@@ -210,6 +232,12 @@ class Run:
             with farm.Farm(workers=self.options.workers, slots=4) as own:
                 ours = builders.Ours(own)
                 self.load_bases(ours)
+                if self.options.through_buildx:
+                    client = builders.ThroughBuildx(own, self.options.through_buildx, self.folder / "buildx")
+                    if client.problem:
+                        raise RuntimeError(client.problem)
+                    self.each(chosen, self.judge_buildx, client)
+                    return
                 if not self.options.update:
                     self.each(chosen, self.judge_ours, ours)
                 if self.options.peers or self.options.update:
@@ -270,7 +298,7 @@ def report(run, chosen, seconds):
         print(f"WRONG {name} [{builder}] {text}")
     print()
     print(f"{'builder':10} {'cases':>6} {'wrong':>6} {'seconds':>8}")
-    for builder in ("ours", *PEERS, "runner"):
+    for builder in ("ours", "buildx", *PEERS, "runner"):
         times = [value for (_, other), value in run.seconds.items() if other == builder]
         wrong = {name for name, other, _ in run.problems if other == builder}
         if times or wrong:
@@ -289,6 +317,8 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[], metavar="PATTERN", help="names of cases, * and ? allowed")
     parser.add_argument("--peers", default="", help=f"all, or a list of {', '.join(PEERS)}")
+    parser.add_argument("--through-buildx", nargs="?", const=str(BUILDX), metavar="PROGRAM",
+                        help=f"ours, asked by Docker's client [{BUILDX.name} of scripts/install-buildkit]")
     parser.add_argument("--all-peers", action="store_true", help="also the peers that a case says cannot build it")
     parser.add_argument("--update", action="store_true", help="rewrite the stored results from their origins")
     parser.add_argument("--accept", action="store_true", help="with --update: ours for specifications without equivalent")
@@ -317,6 +347,8 @@ def main(arguments):
         farm.require_root_and_user()
         farm.require_program("skopeo", "git")
         farm.tiny_archive()
+        if options.through_buildx and not pathlib.Path(options.through_buildx).exists():
+            raise unittest.SkipTest("needs buildx: scripts/install-buildkit makes it")
     except unittest.SkipTest as reason:
         print(f"skipped: {reason}")
         return farm.SKIPPED
