@@ -8,6 +8,7 @@
 #include "common/certificates/invitation.h"
 #include "common/certificates/request.h"
 #include "common/certificates/served_chain.h"
+#include "common/certificates/x509.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::certificates {
@@ -95,6 +96,26 @@ TEST(ServedChainTest, WhoShowsTheAuthorityWithoutBeingFromItIsSomebodyElse) {
   EXPECT_EQ(CheckServedChain(mixed, authority.fingerprint(), name).status().code(),
             absl::StatusCode::kPermissionDenied);
   EXPECT_FALSE(CheckServedChain("", authority.fingerprint(), name).ok());
+}
+
+TEST(AuthorityTest, AClientsCertificateSaysWhichTokenItWasIssuedTo) {
+  const Authority authority = Authority::Make(kNow).value();
+  const KeyAndRequest made = MakeKeyAndRequest().value();
+  const std::string hash(64, 'a');
+  const auto issued = authority.IssueClient(made.request_pem, hash, kNow, absl::Hours(24));
+  ASSERT_OK(issued.status());
+  ASSERT_OK(CheckPair(made.key_pem, issued->pem));
+  EXPECT_EQ(*TokenHashOf(ReadCertificate(issued->pem)->get()), hash);
+  for (const std::string& wrong :
+       {std::string(), std::string("a"), "A" + std::string(63, 'a'), std::string(63, 'a') + ","})
+    EXPECT_FALSE(authority.IssueClient(made.request_pem, wrong, kNow, absl::Hours(1)).ok()) << wrong;
+  // A worker's, and that of who serves, are issued to none.
+  EXPECT_FALSE(
+      TokenHashOf(
+          ReadCertificate(authority.IssueWorker(made.request_pem, "arm-1", kNow, absl::Hours(1))->pem)->get())
+          .ok());
+  EXPECT_FALSE(
+      TokenHashOf(ReadCertificate(authority.IssueServer(made.request_pem, {"farm"}, kNow)->pem)->get()).ok());
 }
 
 TEST(InvitationTest, IsWholeOrNone) {
