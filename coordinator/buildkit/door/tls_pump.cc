@@ -34,9 +34,10 @@ class Pump {
   void Run() {
     while (true) {
       tcp_events_ = plain_events_ = 0;
-      const bool moved = Inwards() | Outwards();
+      // Both have their turn.
+      const bool in = Inwards(), out = Outwards();
       if (broken_ || IsOver()) break;
-      if (!moved) Wait();
+      if (!in && !out) Wait();
     }
     // What the client hears last is that this was no accident.
     if (!broken_ && outwards_.source_over) SSL_shutdown(connection_);

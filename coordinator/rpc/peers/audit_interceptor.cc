@@ -110,10 +110,10 @@ class AuditInterceptor final : public grpc::experimental::Interceptor {
     entry_.peer = context.peer();
     // The page's door calls from within (http/rpc_calls.h), and so does the one for BuildKit's clients.
     const bool lent = caller_ && caller_->ok() && (*caller_)->lent;
-    entry_.door = entry_.peer.starts_with("unix:")     ? "socket"
-                  : !entry_.peer.starts_with("inproc") ? "tcp"
-                  : lent                               ? "buildkit"
-                                                       : "http";
+    entry_.door = lent                                ? "buildkit"
+                  : entry_.peer.starts_with("unix:")  ? "socket"
+                  : entry_.peer.starts_with("inproc") ? "http"
+                                                      : "tcp";
     if (entry_.call == kExchange) {
       if (status.ok()) TellOfExchange();
       return;
