@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/attest/execution_statement.h"
+#include "common/attest/packages_spdx.h"
 #include "common/attest/packages_statement.h"
 #include "common/attest/provenance_statement.h"
 #include "common/attest/verdict_statement.h"
@@ -282,6 +283,22 @@ TEST(ProvenanceStatementTest, TheVersionIsSaidOnlyWhereItIsKnown) {
   EXPECT_FALSE(builder.contains("version"));
 }
 
+TEST(ProvenanceStatementTest, TheMinimalOneHasNoValuesOfArguments) {
+  ExampleBuild example;
+  example.submission.mutable_options()->add_secret_ids("id-of-a-secret");
+  const std::string whole = WriteStatement(ProvenanceStatement(example.provenance()));
+  EXPECT_NE(whole.find("id-of-a-secret"), std::string::npos);
+  const Statement statement = Reread(MinimalProvenance(ProvenanceStatement(example.provenance())));
+  const SortedJson& definition = statement.predicate["buildDefinition"];
+  for (const char* name : {"arguments", "secrets", "sshAgents", "flags"})
+    EXPECT_FALSE(definition["externalParameters"].contains(name)) << name;
+  EXPECT_EQ(WriteStatement(statement).find("id-of-a-secret"), std::string::npos);
+  // What it was built from is still there.
+  EXPECT_EQ(definition["externalParameters"]["context"]["tree"]["sha256"], Hash('c'));
+  EXPECT_EQ(definition["resolvedDependencies"].size(), 4u);
+  EXPECT_EQ(statement.subjects[0].sha256, Hash('a'));
+}
+
 // ---- packages ----
 
 TEST(PackagesStatementTest, NamesWhatIsInstalledAndHowItCame) {
@@ -308,6 +325,28 @@ TEST(PackagesStatementTest, NamesWhatIsInstalledAndHowItCame) {
   EXPECT_EQ(components[1]["purl"], "pkg:pypi/zlib-ng@1.0%2Blocal");
   EXPECT_EQ(components[1]["scope"], "optional");
   EXPECT_EQ(statement.predicate["compositions"][0]["aggregate"], "incomplete");
+}
+
+TEST(SpdxStatementTest, NamesTheSamePackagesAndSaysThatItIsIncomplete) {
+  ExampleBuild example;
+  PackagesFacts facts;
+  facts.cell = &example.cell();
+  facts.packages = {Installed("zlib-ng", "1.0+local", v1::OUTCOME_SOURCE, "builder", false),
+                    Installed("attrs", "23.1.0", v1::OUTCOME_WHEEL, "final", true),
+                    Installed("broken", "1", v1::OUTCOME_FAILED, "final", true)};
+  const Statement statement = Reread(SpdxStatement(facts, 1'700'000'100'000'000'000));
+  EXPECT_EQ(statement.predicate_type, "https://spdx.dev/Document");
+  EXPECT_EQ(statement.subjects[0].sha256, Hash('a'));
+  EXPECT_EQ(statement.predicate["spdxVersion"], "SPDX-2.3");
+  EXPECT_EQ(statement.predicate["creationInfo"]["created"], "2023-11-14T22:15:00Z");
+  const SortedJson& packages = statement.predicate["packages"];
+  ASSERT_EQ(packages.size(), 3u);
+  EXPECT_EQ(packages[0]["primaryPackagePurpose"], "CONTAINER");
+  EXPECT_EQ(packages[1]["externalRefs"][0]["referenceLocator"], "pkg:pypi/attrs@23.1.0");
+  EXPECT_EQ(packages[2]["name"], "zlib-ng");
+  EXPECT_NE(packages[2]["comment"].get<std::string>().find("as far as it was copied"), std::string::npos);
+  EXPECT_EQ(statement.predicate["relationships"].size(), 3u);
+  EXPECT_NE(statement.predicate["comment"].get<std::string>().find("Incomplete"), std::string::npos);
 }
 
 TEST(StatementsTest, TheSameFactsGiveTheSameBytes) {

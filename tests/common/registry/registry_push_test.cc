@@ -233,6 +233,24 @@ TEST_F(RegistryPushTest, ManifestStoredUnderAnotherDigestIsDataLoss) {
   EXPECT_EQ(HeaderOf(http_.requests()[0], "Content-Type"), oci::media_type::kDockerManifest);
 }
 
+TEST_F(RegistryPushTest, ByDigestTheRootGetsNoTag) {
+  const Digest root = oci::PutImage(*store_, "amd64");
+  const auto manifest = oci::ParseImageManifest(*store_->Get(root));
+  ASSERT_OK(manifest);
+  for (const oci::Descriptor& layer : manifest->layers)
+    http_.Answer("HEAD https://r.example/v2/app/blobs/" + layer.digest.Oci(), Status(200));
+  http_.Answer("HEAD https://r.example/v2/app/blobs/" + manifest->config.digest.Oci(), Status(200));
+  http_.Answer("PUT https://r.example/v2/app/manifests/" + root.Oci(), Status(201));
+  RegistryClient client(http_, Options());
+  PushOptions options;
+  options.by_digest = true;
+  const auto pushed = PushImage(client, target_.reference, *store_, root, options);
+  ASSERT_OK(pushed);
+  EXPECT_EQ(*pushed, root);
+  EXPECT_THAT(Asked(), testing::Contains("PUT /v2/app/manifests/" + root.Oci()));
+  EXPECT_THAT(Asked(), testing::Not(testing::Contains("PUT /v2/app/manifests/1")));
+}
+
 TEST_F(RegistryPushTest, IndexWithPlatformsThatAreNotThereIsRefusedBeforeAnythingIsSent) {
   const Digest root = oci::PutIndex(*store_);
   const auto index = oci::ParseImageIndex(*store_->Get(root));

@@ -496,5 +496,40 @@ TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {
   EXPECT_EQ(FamiliarName("localhost:5000/app:1"), "localhost:5000/app:1");
 }
 
+TEST_F(ImageStoreTest, ABuildsImageGetsItsNamesInItsProject) {
+  const core::Author shop{"ci", false, "shop"}, bank{"ci", false, "bank"};
+  const Digest root = oci::PutImage(*blobs_, "amd64");
+  ASSERT_OK(images_.NameBuilt({{"app:1"}}, root, 12, shop));
+  const auto named = images_.Get("app:1", core::ScopeOf(shop));
+  ASSERT_OK(named);
+  EXPECT_EQ(named->origin, "build 12");
+  EXPECT_EQ(named->project, "shop");
+  EXPECT_FALSE(named->shared);
+  EXPECT_OK(images_.Get(root.Oci(), core::ScopeOf(shop)).status());
+  EXPECT_FALSE(images_.Get("app:1", core::ScopeOf(bank)).ok());
+  EXPECT_FALSE(images_.Get(root.Oci(), core::ScopeOf(bank)).ok());
+}
+
+TEST_F(ImageStoreTest, ABuildsImageTakesNoNameThatIsAnothers) {
+  const core::Author ann{"ann", false}, bob{"bob", false};
+  const Digest first = oci::PutImage(*blobs_, "amd64"), second = oci::PutImage(*blobs_, "arm64");
+  ASSERT_OK(images_.NameBuilt({{"app:1"}}, first, 1, ann));
+  const absl::Status refused = images_.NameBuilt({{"free:1", "app:1"}}, second, 2, bob);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  // Nothing was named.
+  EXPECT_FALSE(images_.Get("free:1", core::ScopeOf(bob)).ok());
+  EXPECT_EQ(images_.Get("app:1", core::ScopeOf(ann))->root, first);
+}
+
+TEST_F(ImageStoreTest, WhoKeepsAsMuchAsHeMayGetsNoNamesMore) {
+  const core::Author ann{"ann", false};
+  images_.LimitBy([](const std::string&) { return 1; });
+  const Digest first = oci::PutImage(*blobs_, "amd64"), second = oci::PutImage(*blobs_, "arm64");
+  ASSERT_OK(images_.NameBuilt({{"app:1"}}, first, 1, ann));
+  EXPECT_EQ(images_.NameBuilt({{"app:2"}}, second, 2, ann).code(), absl::StatusCode::kResourceExhausted);
+  // The same once more takes nothing.
+  EXPECT_OK(images_.NameBuilt({{"app:1"}}, first, 1, ann));
+}
+
 }  // namespace
 }  // namespace crossmill::coordinator
