@@ -109,6 +109,8 @@ class ServerImpl final : public Server {
     BeginStop();
     // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
     // streams end is lost.
+    // Its builds are cancelled as long as they can be.
+    if (buildkit_) buildkit_->Stop();
     if (reverification_) reverification_->Stop();
     if (deliverer_) deliverer_->Stop();
     if (collector_) collector_->Stop();
@@ -121,7 +123,6 @@ class ServerImpl final : public Server {
     if (images_) images_->Stop();
     if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
-    if (buildkit_) buildkit_->Stop();
     if (http_door_) http_door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "absl/strings/str_split.h"
-#include "common/base/json.h"
+#include "common/check/known_base.h"
 #include "common/dockerfile/outline.h"
 #include "common/oci/image.h"
 #include "common/oci/reference.h"
@@ -174,29 +174,9 @@ class FarmReader {
       if (!manifest.ok()) return std::nullopt;
       const auto config = farm_.blobs->Get(manifest->config.digest);
       if (!config.ok()) return std::nullopt;
-      return FromConfig(*config);
+      return check::ReadKnownBase(*config);
     }
     return std::nullopt;
-  }
-
-  static std::optional<check::KnownBase> FromConfig(const std::string& document) {
-    const auto json = ParseJson(document);
-    if (!json.ok() || !json->is_object()) return std::nullopt;
-    check::KnownBase base;
-    const auto config = json->find("config");
-    if (config == json->end() || !config->is_object()) return base;
-    if (const auto user = config->find("User"); user != config->end() && user->is_string())
-      base.user = user->get<std::string>();
-    base.has_healthcheck = config->contains("Healthcheck") && !(*config)["Healthcheck"].is_null();
-    if (const auto environment = config->find("Env");
-        environment != config->end() && environment->is_array()) {
-      for (const Json& entry : *environment) {
-        if (!entry.is_string()) continue;
-        const auto text = entry.get<std::string>();
-        base.variables.insert(text.substr(0, text.find('=')));
-      }
-    }
-    return base;
   }
 
   Farm& farm_;

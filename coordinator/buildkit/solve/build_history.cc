@@ -22,9 +22,15 @@ absl::Status NoSuchBuild(const std::string& reference) {
 
 }  // namespace
 
-std::string ShownAttribute(const std::string& key, const std::string& value) {
-  if (key.starts_with("build-arg:") || key == "cache-imports" || key == "cache-from") return "***";
-  return value;
+std::map<std::string, std::string> ShownAttributes(const std::map<std::string, std::string>& given) {
+  constexpr size_t kMost = 200, kLongest = 1000;
+  std::map<std::string, std::string> shown;
+  for (const auto& [key, value] : given) {
+    if (shown.size() >= kMost || key.size() > kLongest) continue;
+    const bool hidden = key.starts_with("build-arg:") || key == "cache-imports" || key == "cache-from";
+    shown[key] = hidden ? "***" : std::string(CutBetweenCharacters(value, kLongest));
+  }
+  return shown;
 }
 
 std::unique_ptr<BuildHistory> BuildHistory::Open(std::string path, size_t most) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -69,7 +70,8 @@ class BuildHistory {
   int64_t told_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// "build-arg:TOKEN" keeps its name, not its value; so do caches and secrets of exporters. Pure.
-std::string ShownAttribute(const std::string& key, const std::string& value);
+// What is kept of a build's attributes: at most 200, and of each value the first kilobyte. "build-arg:TOKEN"
+// keeps its name, not its value; so do caches. Pure.
+std::map<std::string, std::string> ShownAttributes(const std::map<std::string, std::string>& given);
 
 }  // namespace crossmill::coordinator::buildkit

@@ -160,6 +160,10 @@ absl::StatusOr<v1::BuildView> RunBuild(
     return Annotate(watched, fmt::format("build {} cannot be watched", build));
   }
   ASSIGN_OR_RETURN(v1::BuildView view, GetBuild(run, build));
+  if (view.status() < v1::BUILD_STATUS_SUCCEEDED) {
+    return absl::UnavailableError(
+        fmt::format("the coordinator is shutting down; build {} goes on after its next start", build));
+  }
   if (view.status() != v1::BUILD_STATUS_SUCCEEDED) return ErrorOf(run, view, vertices);
   return view;
 }

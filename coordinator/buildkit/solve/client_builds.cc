@@ -101,11 +101,13 @@ absl::StatusOr<std::shared_ptr<ClientBuild>> ClientBuilds::Wait(const std::strin
   }
 }
 
-std::shared_ptr<ClientBuild> ClientBuilds::Find(const std::string& caller, const std::string& reference) {
+std::shared_ptr<StatusBoard> ClientBuilds::FindBoard(const std::string& caller,
+                                                     const std::string& reference) {
+  const Key key(caller, reference);
   MutexLock lock(mutex_);
-  if (const auto found = running_.find({caller, reference}); found != running_.end()) return found->second;
-  for (const std::shared_ptr<ClientBuild>& build : ended_) {
-    if (KeyOf(*build) == Key(caller, reference)) return build;
+  if (const auto found = running_.find(key); found != running_.end()) return found->second->shared_board();
+  for (auto each = ended_.rbegin(); each != ended_.rend(); ++each) {
+    if (each->first == key) return each->second;
   }
   return nullptr;
 }
@@ -130,7 +132,7 @@ void ClientBuilds::End(const std::shared_ptr<ClientBuild>& build) {
   build->board().Close(kCancelledText);
   MutexLock lock(mutex_);
   running_.erase(KeyOf(*build));
-  if (limits_.ended > 0) ended_.push_back(build);
+  if (limits_.ended > 0) ended_.emplace_back(KeyOf(*build), build->shared_board());
   while (ended_.size() > limits_.ended) ended_.pop_front();
   changed_.NotifyAll();
 }

@@ -40,6 +40,7 @@ class ClientBuild {
   const CallerIdentity& caller() const { return caller_; }
   const bk::SolveRequest& request() const { return request_; }
   StatusBoard& board() { return *board_; }
+  const std::shared_ptr<StatusBoard>& shared_board() const { return board_; }
   absl::Time began() const { return began_; }
 
   // Stops when the client gives up, its session is lost, or the coordinator stops.
@@ -100,8 +101,8 @@ class ClientBuilds {
   // know: there is none after `patience`. CANCELLED: `stop`.
   absl::StatusOr<std::shared_ptr<ClientBuild>> Wait(const std::string& caller, const std::string& reference,
                                                     std::chrono::milliseconds patience, std::stop_token stop);
-  // Also of those that ended a while ago.
-  std::shared_ptr<ClientBuild> Find(const std::string& caller, const std::string& reference);
+  // The board of one that runs or ended a while ago; null: there is none.
+  std::shared_ptr<StatusBoard> FindBoard(const std::string& caller, const std::string& reference);
   // A result of any build of the caller that goes on.
   std::shared_ptr<ClientResult> FindResult(const std::string& caller, const std::string& id);
   // It has ended: its status ends, its results are gone.
@@ -119,8 +120,8 @@ class ClientBuilds {
   Mutex mutex_;
   CondVar changed_;
   std::map<Key, std::shared_ptr<ClientBuild>> running_ ABSL_GUARDED_BY(mutex_);
-  // The oldest first.
-  std::deque<std::shared_ptr<ClientBuild>> ended_ ABSL_GUARDED_BY(mutex_);
+  // The oldest first: only what was shown, a request may be large.
+  std::deque<std::pair<Key, std::shared_ptr<StatusBoard>>> ended_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

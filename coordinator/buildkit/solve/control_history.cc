@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/farm_caller.h"
@@ -13,6 +14,9 @@
 
 namespace crossmill::coordinator::buildkit {
 namespace {
+
+// Of an exporter.
+constexpr size_t kLongestNames = 4000;
 
 void SetMoment(absl::Time time, google::protobuf::Timestamp* moment) {
   const int64_t nanos = UnixNanos(time);
@@ -84,13 +88,14 @@ v1::KeptClientBuild KeptOf(ClientBuild& build, absl::Time now, const grpc::Statu
   bk::BuildHistoryRecord record;
   record.set_ref(request.ref());
   record.set_frontend(request.frontend().empty() ? "dockerfile.v0" : request.frontend());
-  for (const auto& [key, value] : request.frontendattrs())
-    (*record.mutable_frontendattrs())[key] = ShownAttribute(key, value);
+  const std::map<std::string, std::string> given(request.frontendattrs().begin(),
+                                                 request.frontendattrs().end());
+  for (const auto& [key, value] : ShownAttributes(given)) (*record.mutable_frontendattrs())[key] = value;
   for (const ExporterRequest& exporter : ExportersOf(request)) {
     bk::Exporter& kept = *record.add_exporters();
     kept.set_type(exporter.type);
     if (const auto name = exporter.attributes.find("name"); name != exporter.attributes.end())
-      (*kept.mutable_attrs())["name"] = name->second;
+      (*kept.mutable_attrs())["name"] = std::string(CutBetweenCharacters(name->second, kLongestNames));
   }
   SetMoment(build.began(), record.mutable_createdat());
   const ClientBuild::Outcome outcome = build.outcome();

@@ -126,18 +126,18 @@ grpc::Status ControlService::Status(grpc::ServerContext* context, const bk::Stat
   SendCurrentTime(services_.clock, context);
   writer->SendInitialMetadata();
   const StopWhenCancelled gone(context);
-  std::shared_ptr<ClientBuild> build = builds_.Find(caller->key, request->ref());
-  if (build == nullptr && history_.Find(ScopeOf(caller->roles), request->ref()).ok())
+  std::shared_ptr<StatusBoard> board = builds_.FindBoard(caller->key, request->ref());
+  if (board == nullptr && history_.Find(ScopeOf(caller->roles), request->ref()).ok())
     return ToClient(Replay(*caller, request->ref(), gone.token(), writer));
-  if (build == nullptr) {
-    auto found = builds_.Wait(caller->key, request->ref(), kStatusPatience, gone.token());
-    if (!found.ok()) return ToClient(found.status());
-    build = *std::move(found);
+  if (board == nullptr) {
+    const auto build = builds_.Wait(caller->key, request->ref(), kStatusPatience, gone.token());
+    if (!build.ok()) return ToClient(build.status());
+    board = (*build)->shared_board();
   }
   size_t place = 0;
   bk::StatusResponse response;
-  while (build->board().Next(&place, &response, gone.token())) {
-    if (!writer->Write(response) || build->board().EndsAt(place)) break;
+  while (board->Next(&place, &response, gone.token())) {
+    if (!writer->Write(response) || board->EndsAt(place)) break;
     std::this_thread::sleep_for(kStatusPause);
   }
   return grpc::Status::OK;

@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/check/check.h"
+#include "common/check/known_base.h"
 #include "common/words/platform.h"
 #include "coordinator/buildkit/session/client_agents.h"
 #include "coordinator/buildkit/session/client_credentials.h"
@@ -86,7 +87,7 @@ absl::StatusOr<gateway::Result> RecipeSolver::Answer(const SolveAttributes& attr
     RecipeReader reader(services_, builds_, build_, attributes, inputs, stop_);
     RETURN_IF_ERROR(reader.ReadDefinition(&input.recipe));
   }
-  SetPlatforms(attributes.options, &input);
+  CompleteInput(attributes.options, &input);
   ASSIGN_OR_RETURN(const CallAnswer answer, AnswerCall(attributes.request, input));
   gateway::Result result;
   result.mutable_ref();
@@ -94,10 +95,21 @@ absl::StatusOr<gateway::Result> RecipeSolver::Answer(const SolveAttributes& attr
   return result;
 }
 
-void RecipeSolver::SetPlatforms(const v1::BuildOptions& options, check::CheckInput* input) const {
+void RecipeSolver::CompleteInput(const v1::BuildOptions& options, check::CheckInput* input) {
   input->has_ignore_file = !input->recipe.ignore_file_name().empty();
   input->platforms.assign(options.platforms().begin(), options.platforms().end());
   input->build_platform = services_.build_platform;
+  const v1::Platform& platform = input->platforms.front();
+  for (const std::string& reference : check::BasesOf(input->recipe, platform, input->build_platform)) {
+    // What cannot be had is not known: a check is no reason to fail.
+    plan::BaseNeed need;
+    need.reference = reference;
+    need.platform = platform;
+    const auto pinned = PinOrPull(need, false);
+    if (!pinned.ok()) continue;
+    std::optional<check::KnownBase> known = check::ReadKnownBase(pinned->config());
+    if (known) input->bases[reference] = *std::move(known);
+  }
 }
 
 absl::Status RecipeSolver::CheckRequest(const SolveAttributes& attributes) const {
@@ -130,7 +142,7 @@ void RecipeSolver::TellFindings(const v1::Recipe& recipe, const v1::BuildOptions
                                 const std::string& vertex) {
   check::CheckInput input;
   input.recipe = recipe;
-  SetPlatforms(options, &input);
+  CompleteInput(options, &input);
   for (const check::Finding& finding : FindingsForClients(input)) {
     bk::VertexWarning warning;
     warning.set_vertex(vertex);
@@ -239,12 +251,12 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
   const auto with_place = [&](const absl::Status& status) {
     return WithPlaceOfMessage(status, recipe.dockerfile_name(), recipe.dockerfile());
   };
-  TellFindings(recipe, options, reader.definition_vertex());
   RETURN_IF_ERROR(reader.ReadNamed(&recipe));
   const auto preview = PreviewRecipe(
       recipe, options, services_.build_platform, services_.planning,
       [&](const plan::BaseNeed& need) { return Pin(need, options); }, stop_);
   if (!preview.ok()) return with_place(preview.status());
+  TellFindings(recipe, options, reader.definition_vertex());
   RETURN_IF_ERROR(reader.ReadContext(*preview, &recipe));
   std::set<std::string> agents;
   RETURN_IF_ERROR(AddSupplies(*preview, &request, &agents));

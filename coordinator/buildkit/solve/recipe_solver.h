@@ -40,7 +40,8 @@ class RecipeSolver {
  private:
   absl::StatusOr<gateway::Result> Build(const SolveAttributes& attributes, const DefinitionMap& inputs);
   absl::StatusOr<gateway::Result> Answer(const SolveAttributes& attributes, const DefinitionMap& inputs);
-  void SetPlatforms(const v1::BuildOptions& options, check::CheckInput* input) const;
+  // Platforms, and what the store has of the recipe's bases.
+  void CompleteInput(const v1::BuildOptions& options, check::CheckInput* input);
   absl::Status CheckRequest(const SolveAttributes& attributes) const;
   void Warn(const SolveAttributes& attributes);
   void TellFindings(const v1::Recipe& recipe, const v1::BuildOptions& options, const std::string& vertex);

@@ -103,8 +103,14 @@ TEST(BuildHistoryTest, ARunningBuildIsNotDeleted) {
 }
 
 TEST(BuildHistoryTest, ValuesOfArgumentsAreNotKept) {
-  EXPECT_EQ(ShownAttribute("build-arg:TOKEN", "secret"), "***");
-  EXPECT_EQ(ShownAttribute("target", "app"), "app");
+  std::map<std::string, std::string> given = {
+      {"build-arg:TOKEN", "secret"}, {"target", "app"}, {"long", std::string(5000, 'x')}};
+  for (int i = 0; i < 1000; ++i) given["z" + std::to_string(i)] = "v";
+  const auto shown = ShownAttributes(given);
+  EXPECT_EQ(shown.at("build-arg:TOKEN"), "***");
+  EXPECT_EQ(shown.at("target"), "app");
+  EXPECT_EQ(shown.at("long").size(), 1000u);
+  EXPECT_EQ(shown.size(), 200u);
 }
 
 }  // namespace

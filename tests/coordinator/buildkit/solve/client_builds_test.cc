@@ -43,7 +43,7 @@ TEST_F(ClientBuildsTest, NobodyFindsTheBuildOfSomebodyElse) {
   const auto found = builds_.Wait("b", "r1", kShort, {});
   EXPECT_TRUE(absl::IsNotFound(found.status()));
   EXPECT_EQ(found.status().message(), "no such job r1");
-  EXPECT_EQ(builds_.Find("b", "r1"), nullptr);
+  EXPECT_EQ(builds_.FindBoard("b", "r1"), nullptr);
 }
 
 TEST_F(ClientBuildsTest, AReferenceIsUsedOnceAtATime) {
@@ -66,7 +66,7 @@ TEST_F(ClientBuildsTest, TheStatusOfABuildThatEndedCanBeRead) {
   ASSERT_OK(builds_.Begin(build));
   build->board().Begin("x")->End();
   builds_.End(build);
-  EXPECT_EQ(builds_.Find("a", "r1"), build);
+  EXPECT_EQ(builds_.FindBoard("a", "r1"), build->shared_board());
   size_t place = 0;
   bk::StatusResponse response;
   EXPECT_TRUE(build->board().Next(&place, &response, {}));
