@@ -259,6 +259,12 @@ class RegistryTest(Outputs):
         self.assertEqual(self.raw(other), self.raw(self.name))
         self.assertEqual(self.metadata()["image.name"], f"{self.name},{other}")
 
+    def test_one_platform_is_an_index_where_somebody_says_so(self):
+        index = self.push(self.name, "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
+        self.assertEqual(index["mediaType"], INDEX)
+        self.assertEqual(len(index["manifests"]), 1)
+        self.assertEqual(index["manifests"][0]["mediaType"], MANIFEST)
+
     def test_by_digest_there_is_no_tag(self):
         repository = f"{self.host}/{self.repository}"
         self.bx("-o", f"type=image,name={repository},push-by-digest=true,name-canonical=true,push=true", "--metadata-file",
