@@ -5,7 +5,6 @@
 #include "common/base/blob_store.h"
 #include "common/base/status.h"
 #include "common/registry/credentials.h"
-#include "common/registry/credentials.h"
 #include "common/registry/image_pull.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/fake_http_client.h"
