@@ -12,7 +12,7 @@ namespace crossmill::coordinator {
 struct AuditQuestion {
   // Lines from then on.
   absl::Time since = absl::InfinitePast();
-  // Name of a token; "operator": whoever was at the socket, whose lines have no name. Empty: everybody.
+  // Name of a token; "operator": whoever was at a socket, whose lines have no name. Empty: everybody.
   std::string who = {};
   // The newest so many.
   int limit = 100;
