@@ -7,7 +7,10 @@ printed, not judged.
 import json
 import os
 import pathlib
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import stand_ins
 from farm import FarmTestCase, can_run_arm64, main, step, text_of_log
