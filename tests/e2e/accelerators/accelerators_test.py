@@ -10,7 +10,7 @@ import pathlib
 import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import stand_ins
 from farm import FarmTestCase, can_run_arm64, main, step, text_of_log
@@ -25,7 +25,7 @@ WORKDIR /c
 RUN for i in 1 2 3 4; do gcc -O2 -g -DNUMBER=$i -c unit.c -o unit$i.o || exit 1; done
 RUN g++ -O2 -c classes.cc && g++ -o classes classes.o && ./classes >said
 RUN gcc -g -O1 -fPIC -fstack-protector-strong -c unit.c -o protected.o
-RUN gcc -v -c unit.c 2>verbose; gcc -print-search-dirs -print-multiarch >told; gcc -dumpspecs >specs; as --version >as
+RUN gcc -v -c unit.c 2>&1 | sed 's,/tmp/cc[^.]*,NAME,g' >verbose; gcc -print-search-dirs -print-multiarch >told; gcc -dumpspecs >specs; as --version >as
 RUN gcc -Wall -E unit.c >unit.i && gcc -M unit.c >unit.d && gcc -S -fverbose-asm unit.c && ! gcc -Werror -Wall -c warned.c 2>warned
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && gcc @arguments && gcc -pipe -save-temps -c unit.c -o saved.o
 RUN gcc -x c-header header.h -o header.h.gch && gcc -Winvalid-pch -include header.h -c unit.c -o precompiled.o && rm header.h.gch
@@ -78,7 +78,7 @@ class AcceleratorsTest(FarmTestCase):
         fast = self.build_json(*common, "--constraint", LABEL)
         slow = self.build_json(*common, "--constraint", LABEL.replace("=", "!="))
         for build, accelerated in ((fast, True), (slow, False)):
-            console = text_of_log(self.farm.cli("logs", str(build["number"])).stdout)
+            console = text_of_log(self.farm.cli("logs", str(build["id"])).stdout)
             self.assertEqual("accelerated by debian-bookworm-arm64" in console, accelerated, console[-3000:])
         # Also where single calls stay emulated, each for its own reason.
         for line in RECIPE.strip().splitlines():
