@@ -156,10 +156,13 @@ absl::Status ImageStore::NameBuilt(absl::Span<const std::string> names, const Di
   }
   RETURN_IF_ERROR(CheckMayName(names, author));
   wanted.push_back(root.Oci());
+  // Once: the first name of an image must not be in the way of its others.
+  bool checked = false;
   for (std::string& name : wanted) {
     ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(name, author.project));
     if (known && known->root == root && !known->stand_in) continue;
-    RETURN_IF_ERROR(CheckRoom(author.project));
+    if (!checked) RETURN_IF_ERROR(CheckRoom(author.project));
+    checked = true;
     ImageRecord record;
     record.name = std::move(name);
     record.origin = fmt::format("build {}", build);

@@ -514,7 +514,7 @@ TEST_F(ImageStoreTest, ABuildsImageTakesNoNameThatIsAnothers) {
   const core::Author ann{"ann", false}, bob{"bob", false};
   const Digest first = oci::PutImage(*blobs_, "amd64"), second = oci::PutImage(*blobs_, "arm64");
   ASSERT_OK(images_.NameBuilt({{"app:1"}}, first, 1, ann));
-  const absl::Status refused = images_.NameBuilt({{"free:1", "app:1"}}, second, 2, bob);
+  const absl::Status refused = images_.NameBuilt(std::vector<std::string>{"free:1", "app:1"}, second, 2, bob);
   EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
   // Nothing was named.
   EXPECT_FALSE(images_.Get("free:1", core::ScopeOf(bob)).ok());
