@@ -24,7 +24,6 @@ constexpr const char* kFrontendCapabilities[] = {
     "gateway.evaluate",
     "gateway.warnings",
     "reference.output",
-    "resolveimage",
 };
 
 // Beside what is served by definitions of one source: no capability for caches, so that clients say nothing

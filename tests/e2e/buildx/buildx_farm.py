@@ -1,7 +1,7 @@
 """Farms as Docker's own clients use them: real buildx (and buildctl), which know nothing of Crossmill, at the coordinator's door for
 them. What they print and write is judged, not what goes over the wire.
 
-CROSSMILL_PEERS names the folder of the programs (scripts/install-buildkit makes them), else build/peers/bin.
+CROSSMILL_PEERS_BIN names the folder of the programs (scripts/install-buildkit makes them), else build/peers/bin.
 """
 import json
 import os
@@ -14,9 +14,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from farm import ROOT, FarmTestCase, wait_for
+import daemons
+from farm import FarmTestCase, wait_for
 
-PEERS = pathlib.Path(os.environ.get("CROSSMILL_PEERS", ROOT / "build" / "peers" / "bin"))
+PEERS = daemons.PEERS_BIN
 
 
 def peer(name):

@@ -40,7 +40,7 @@ import servers  # noqa: E402
 
 PEERS = ("buildkit", "docker", "classic", "buildah")
 REFERENCE = "buildkit"
-BUILDX = farm.ROOT / "build" / "peers" / "bin" / "buildx"
+BUILDX = daemons.PEERS_BIN / "buildx"
 DIFF_LINES = 40
 
 
