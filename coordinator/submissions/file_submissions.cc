@@ -90,19 +90,20 @@ absl::Status FileSubmissions::Admit(const v1::BuildSubmission& submission, const
 
 // ---- archives ----
 
-absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, std::stop_token stop) {
+absl::StatusOr<ArchivePlace> FileSubmissions::TakePlace() {
   if (options_.check_room) RETURN_IF_ERROR(options_.check_room());
-  ArchivePlace place;
-  {
-    MutexLock lock(mutex_);
-    if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
-    if (archives_ >= options_.archives) {
-      return absl::UnavailableError(
-          fmt::format("{} archives are being received; come again later", options_.archives));
-    }
-    ++archives_;
-    place.reset(this);
+  MutexLock lock(mutex_);
+  if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
+  if (archives_ >= options_.archives) {
+    return absl::UnavailableError(
+        fmt::format("{} archives are being received; come again later", options_.archives));
   }
+  ++archives_;
+  return ArchivePlace(this);
+}
+
+absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, std::stop_token stop) {
+  ASSIGN_OR_RETURN(ArchivePlace place, TakePlace());
   const StopOfEither either(std::move(stop), stop_.get_token());
   ASSIGN_OR_RETURN(UnpackedArchive unpacked, EmptyContext());
   unpacked.place = std::move(place);
@@ -286,30 +287,42 @@ absl::Status FileSubmissions::Fetch(Job& job, v1::BuildSubmission* submission) {
   return status;
 }
 
-absl::Status FileSubmissions::CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
-                                       fetch::GitCheckout* checkout) {
-  ASSIGN_OR_RETURN(const fetch::GitReference reference,
-                   ReadReference(job.request.git(), options_.allow_local_git));
+absl::StatusOr<fetch::GitCheckout> FileSubmissions::CheckOutInto(const TemporaryFolder& scratch,
+                                                                 const std::string& url,
+                                                                 const std::string& checksum,
+                                                                 bool keep_git_dir,
+                                                                 const std::stop_token& stop) const {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, options_.allow_local_git));
+  if (!checksum.empty()) reference.checksum = checksum;
   fetch::GitProgramOptions program;
   program.time_limit = options_.time_limit;
   program.stop = stop;
   program.allow_local = options_.allow_local_git;
   const fetch::FolderLimit limit{{options_.most_bytes, options_.most_files}, options_.look};
   absl::StatusOr<fetch::GitCheckout> got = fetch::CheckoutGitWithin(
-      limit, reference, reference.keep_git_dir.value_or(false), scratch.path(), program);
+      limit, reference, reference.keep_git_dir.value_or(keep_git_dir), scratch.path(), program);
   if (absl::IsResourceExhausted(got.status()))
     return Annotate(got.status(), "the coordinator's --context-limit");
-  RETURN_IF_ERROR(got.status());
-  *checkout = *std::move(got);
-  return absl::OkStatus();
+  return got;
+}
+
+absl::StatusOr<CheckedOutRepository> FileSubmissions::CheckOut(const std::string& url,
+                                                               const std::string& checksum, bool keep_git_dir,
+                                                               std::stop_token stop) {
+  ASSIGN_OR_RETURN(ArchivePlace place, TakePlace());
+  const StopOfEither either(std::move(stop), stop_.get_token());
+  ASSIGN_OR_RETURN(TemporaryFolder scratch, NewFolder());
+  ASSIGN_OR_RETURN(fetch::GitCheckout checkout,
+                   CheckOutInto(scratch, url, checksum, keep_git_dir, either.token()));
+  return CheckedOutRepository{std::move(place), std::move(scratch), std::move(checkout)};
 }
 
 absl::Status FileSubmissions::FetchInTime(Job& job, const std::stop_token& stop,
                                           v1::BuildSubmission* submission) {
   ASSIGN_OR_RETURN(*submission, SubmissionOf(job.request));
   ASSIGN_OR_RETURN(const TemporaryFolder scratch, NewFolder());
-  fetch::GitCheckout checkout;
-  RETURN_IF_ERROR(CheckOut(job, stop, scratch, &checkout));
+  ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
+                   CheckOutInto(scratch, job.request.git(), "", false, stop));
   {
     MutexLock lock(mutex_);
     job.state.set_commit(checkout.commit);

@@ -77,6 +77,14 @@ struct UnpackedArchive {
   std::vector<std::string> notes;
 };
 
+// A repository as a folder.
+struct CheckedOutRepository {
+  // As above.
+  ArchivePlace place;
+  TemporaryFolder scratch;
+  fetch::GitCheckout checkout;
+};
+
 // Thread safe. The references outlive it.
 class FileSubmissions {
  public:
@@ -89,6 +97,11 @@ class FileSubmissions {
   // Reads the archive to its end. INVALID_ARGUMENT: what is wrong with it, and where; RESOURCE_EXHAUSTED: a
   // limit; UNAVAILABLE: too many come at the same time; CANCELLED.
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
+  // A repository for a build that brings its own credentials in `url`: nothing of it is kept for others.
+  // `checksum`: as fetch::GitReference; with `keep_git_dir` .git comes along. Errors as fetch::CheckoutGit;
+  // RESOURCE_EXHAUSTED: a limit; UNAVAILABLE: too many come at the same time.
+  absl::StatusOr<CheckedOutRepository> CheckOut(const std::string& url, const std::string& checksum,
+                                                bool keep_git_dir, std::stop_token stop);
   // What a Dockerfile that comes alone is built in.
   absl::StatusOr<UnpackedArchive> EmptyContext() const;
   // CANCELLED: it is no build. `author`: whose the build is.
@@ -128,14 +141,17 @@ class FileSubmissions {
   };
 
   absl::StatusOr<TemporaryFolder> NewFolder() const;
+  // What both kinds of checkouts do.
+  absl::StatusOr<fetch::GitCheckout> CheckOutInto(const TemporaryFolder& scratch, const std::string& url,
+                                                  const std::string& checksum, bool keep_git_dir,
+                                                  const std::stop_token& stop) const;
+  absl::StatusOr<ArchivePlace> TakePlace();
   // Submits what TakeContext read.
   absl::Status Admit(const v1::BuildSubmission& submission, const std::string& key,
                      const std::vector<v1::Secret>& secrets, v1::Submission* state);
   void Run(Job& job);
   absl::Status Fetch(Job& job, v1::BuildSubmission* submission);
   absl::Status FetchInTime(Job& job, const std::stop_token& stop, v1::BuildSubmission* submission);
-  absl::Status CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
-                        fetch::GitCheckout* checkout);
   absl::Status WaitForTurn(Job& job);
   Job* FindKey(const core::Author& author, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "common/base/digest.h"
+#include "common/base/mutex.h"
 #include "coordinator/buildkit/outputs/exporters.h"
 #include "coordinator/buildkit/solve/definitions.h"
 #include "crossmill/v1/build.pb.h"
@@ -30,6 +32,9 @@ struct ClientResult {
   std::optional<RawSource> source;
   // Of `built`: which platform; nothing: all of it.
   std::optional<v1::Platform> platform;
+  // Of a repository: what it was when its first file was read. Held while it is fetched.
+  Mutex fetching;
+  std::optional<Digest> fetched ABSL_GUARDED_BY(fetching);
 };
 
 // A new one with an id.

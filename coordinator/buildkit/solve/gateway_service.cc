@@ -125,7 +125,7 @@ grpc::Status GatewayService::StatFile(grpc::ServerContext* context, const gatewa
   if (!result.ok()) return ToClient(result.status());
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
-  auto stat = StatResultFile(services_, **result, request->path(), stop.token());
+  auto stat = StatResultFile(services_, **build, **result, request->path(), stop.token());
   if (!stat.ok()) return ToClient(stat.status());
   *response->mutable_stat() = *std::move(stat);
   return grpc::Status::OK;
@@ -139,7 +139,7 @@ grpc::Status GatewayService::ReadFile(grpc::ServerContext* context, const gatewa
   if (!result.ok()) return ToClient(result.status());
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
-  auto text = ReadResultFile(services_, **result, request->filepath(), kMostFile, stop.token());
+  auto text = ReadResultFile(services_, **build, **result, request->filepath(), kMostFile, stop.token());
   if (!text.ok()) return ToClient(text.status());
   if (request->has_range()) {
     const auto size = static_cast<int64_t>(text->size());
@@ -161,8 +161,8 @@ grpc::Status GatewayService::ReadDir(grpc::ServerContext* context, const gateway
   if (!result.ok()) return ToClient(result.status());
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
-  const auto entries =
-      ListResultFolder(services_, **result, request->dirpath(), request->includepattern(), stop.token());
+  const auto entries = ListResultFolder(services_, **build, **result, request->dirpath(),
+                                        request->includepattern(), stop.token());
   if (!entries.ok()) return ToClient(entries.status());
   for (const gateway::FileStat& entry : *entries) *response->add_entries() = entry;
   return grpc::Status::OK;

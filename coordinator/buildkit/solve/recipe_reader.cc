@@ -12,6 +12,7 @@
 #include "coordinator/buildkit/session/client_layout.h"
 #include "coordinator/buildkit/session/client_upload.h"
 #include "coordinator/buildkit/solve/context_tree.h"
+#include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/submissions/context_files.h"
 
@@ -221,12 +222,12 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(const std::s
       [](const v1::BuildArgument& each) { return each.name() == "BUILDKIT_CONTEXT_KEEP_GIT_DIR"; });
   const bool keep_git_dir =
       keep != attributes_.recipe.build_arguments().end() && (keep->value() == "1" || keep->value() == "true");
-  ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
-                   services_.sources.FetchGit(url, "", keep_git_dir, progress, stop_));
+  ASSIGN_OR_RETURN(const GitContext git,
+                   FetchGitContext(services_, build_, {url, "", keep_git_dir}, progress, stop_));
   FetchedContext fetched;
-  fetched.tree = tree.root;
-  fetched.commit = tree.commit;
-  ASSIGN_OR_RETURN(fetched.time, services_.sources.CommitTime(url, "", progress, stop_));
+  fetched.tree = git.root;
+  fetched.commit = git.commit;
+  fetched.time = git.time;
   return fetched;
 }
 

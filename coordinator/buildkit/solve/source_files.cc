@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "coordinator/buildkit/solve/context_tree.h"
+#include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/recipe_preview.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -17,7 +18,7 @@ constexpr uint32_t kGoFolder = 1u << 31;
 constexpr uint32_t kGoLink = 1u << 27;
 
 // The tree that a source is; a file from a URL is one with that file.
-absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientResult& result,
+absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientBuild& build, ClientResult& result,
                               const std::stop_token& stop) {
   if (!result.source) {
     return absl::UnimplementedError(
@@ -30,10 +31,14 @@ absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientResult&
     return found == source.attributes.end() ? std::string() : found->second;
   };
   if (source.kind == RawSource::Kind::kGit) {
-    ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
-                     services.sources.FetchGit(source.url, attribute("git.checksum"),
-                                               attribute("git.keepgitdir") == "true", nullptr, stop));
-    return tree.root;
+    // Clients ask for several files one after the other.
+    MutexLock lock(result.fetching);
+    if (!result.fetched) {
+      const GitWish wish = {source.url, attribute("git.checksum"), attribute("git.keepgitdir") == "true"};
+      ASSIGN_OR_RETURN(const GitContext git, FetchGitContext(services, build, wish, nullptr, stop));
+      result.fetched = git.root;
+    }
+    return *result.fetched;
   }
   ASSIGN_OR_RETURN(const RemoteSources::File file,
                    services.sources.FetchFile(source.url, attribute("http.checksum"), nullptr, stop));
@@ -63,27 +68,28 @@ FileStat StatOf(const std::string& name, const TreeEntry& entry) {
 
 }  // namespace
 
-absl::StatusOr<FileStat> StatResultFile(const SolveServices& services, const ClientResult& result,
-                                        const std::string& path, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, result, stop));
+absl::StatusOr<FileStat> StatResultFile(const SolveServices& services, const ClientBuild& build,
+                                        ClientResult& result, const std::string& path,
+                                        const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, build, result, stop));
   ASSIGN_OR_RETURN(const TreeEntry entry, FindInTree(services.blobs, root, path));
   const std::string clean = FilterPath(path);
   const size_t slash = clean.rfind('/');
   return StatOf(slash == std::string::npos ? clean : clean.substr(slash + 1), entry);
 }
 
-absl::StatusOr<std::string> ReadResultFile(const SolveServices& services, const ClientResult& result,
-                                           const std::string& path, int64_t most,
+absl::StatusOr<std::string> ReadResultFile(const SolveServices& services, const ClientBuild& build,
+                                           ClientResult& result, const std::string& path, int64_t most,
                                            const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, result, stop));
+  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, build, result, stop));
   return ReadTreeFile(services.blobs, root, path, most);
 }
 
 absl::StatusOr<std::vector<FileStat>> ListResultFolder(const SolveServices& services,
-                                                       const ClientResult& result, const std::string& path,
-                                                       const std::string& include,
+                                                       const ClientBuild& build, ClientResult& result,
+                                                       const std::string& path, const std::string& include,
                                                        const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, result, stop));
+  ASSIGN_OR_RETURN(const Digest root, TreeOf(services, build, result, stop));
   ASSIGN_OR_RETURN(const TreeEntry entry, FindInTree(services.blobs, root, path));
   if (entry.kind != TreeEntry::Kind::kFolder)
     return absl::InvalidArgumentError(fmt::format("{} is no folder", Printable(path)));

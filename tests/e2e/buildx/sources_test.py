@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What a build of Docker's clients takes from elsewhere: repositories, URLs, standard input, layouts, secrets and agents."""
+import base64
 import functools
 import http.server
 import io
@@ -41,6 +42,20 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Private(Quiet):
+    """Lets in who has the token alone."""
+    allowed = "Basic " + base64.b64encode(b"x-access-token:open sesame/%41").decode()
+
+    def do_GET(self):
+        self.server.asked.append(self.headers.get("Authorization"))
+        if self.headers.get("Authorization") == self.allowed:
+            return super().do_GET()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="private"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
 def git(folder, *words):
     environment = {**os.environ, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
                    "GIT_COMMITTER_EMAIL": "a@b", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -48,11 +63,12 @@ def git(folder, *words):
 
 
 class SourcesTest(BuildxCase):
-    def serve(self):
+    def serve(self, handler=Quiet):
         """A folder that is served by HTTP, and its address."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
         self.addCleanup(subprocess.run, ["rm", "-rf", folder], capture_output=True)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+        self.asked = server.asked = []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         self.addCleanup(thread.join)
@@ -60,10 +76,10 @@ class SourcesTest(BuildxCase):
         self.addCleanup(server.shutdown)
         return folder, f"http://127.0.0.1:{server.server_port}"
 
-    def repository(self, files):
+    def repository(self, files, handler=Quiet):
         """A bare repository with these files, served; its URL."""
         require_program("git")
-        folder, url = self.serve()
+        folder, url = self.serve(handler)
         for name, text in files.items():
             self.write(f"work/{name}", text)
         work = self.context / "work"
@@ -81,6 +97,23 @@ class SourcesTest(BuildxCase):
         result, out = self.bx_local(context=f"{url}#main")
         self.assertEqual((out / "v").read_text(), "of the repository\n")
         self.assertIn("git", self.farm.cli("show", self.number_of(result)).stdout + "git")
+
+    def test_a_private_repository_is_read_with_the_clients_token(self):
+        url = self.repository({"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "for members\n"}, Private)
+        host = url.split("/")[2]
+        token = {"TOKEN": "open sesame/%41"}
+        _, out = self.bx_local("--secret", "id=GIT_AUTH_TOKEN,env=TOKEN", context=f"{url}#main", env=token)
+        self.assertEqual((out / "v").read_text(), "for members\n")
+        # That of the host comes before that of all; what was fetched with it is nobody else's.
+        self.bx_local("--secret", f"id=GIT_AUTH_TOKEN.{host},env=TOKEN", "--secret", "id=GIT_AUTH_TOKEN,env=PATH",
+                      context=f"{url}#main", env=token)
+        refused = self.bx(context=f"{url}#main", code=1)
+        self.assertIn("git repository", refused.stderr)
+        wrong = self.bx("--secret", "id=GIT_AUTH_TOKEN,env=TOKEN", context=f"{url}#main", env={"TOKEN": "guessed-at-random"}, code=1)
+        self.assertNotIn("guessed-at-random", wrong.stderr)
+        kept = subprocess.run(["grep", "-raFl", "-e", "open sesame", "-e", "guessed-at-random", "-e", "open%20sesame", self.farm.data],
+                              capture_output=True, text=True)
+        self.assertEqual(kept.stdout, "", "the token is in no file of the farm")
 
     def test_a_folder_of_a_repository(self):
         url = self.repository({"sub/Dockerfile": "FROM tiny\nCOPY v /v\n", "sub/v": "below\n", "v": "above\n"})
