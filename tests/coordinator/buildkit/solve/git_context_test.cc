@@ -1,0 +1,33 @@
+// To which hosts a client's token for repositories goes.
+#include "coordinator/buildkit/solve/git_context.h"
+
+#include <gtest/gtest.h>
+
+namespace crossmill::coordinator::buildkit {
+namespace {
+
+TEST(GitContextTest, ATokenGoesToTheHostOfAnEncryptedUrl) {
+  EXPECT_EQ(TokenHostOf("https://git.example/team/app.git#main:sub"), "git.example");
+  EXPECT_EQ(TokenHostOf("https://git.example:8443/team/app.git"), "git.example:8443");
+  EXPECT_EQ(TokenHostOf("https://git.example?ref=main"), "git.example");
+}
+
+TEST(GitContextTest, InPlainTextItGoesToThisMachineOnly) {
+  EXPECT_EQ(TokenHostOf("http://127.0.0.1:3000/app.git"), "127.0.0.1:3000");
+  EXPECT_EQ(TokenHostOf("http://localhost:3000/app.git"), "localhost:3000");
+  EXPECT_EQ(TokenHostOf("http://git.example/app.git"), "");
+  EXPECT_EQ(TokenHostOf("http://127.0.0.1.git.example/app.git"), "");
+}
+
+TEST(GitContextTest, WhatHasItsOwnWayInGetsNoToken) {
+  EXPECT_EQ(TokenHostOf("https://me:secret@git.example/app.git"), "");
+  EXPECT_EQ(TokenHostOf("https://git.example@evil.example/app.git"), "");
+  EXPECT_EQ(TokenHostOf("ssh://git.example/app.git"), "");
+  EXPECT_EQ(TokenHostOf("git@git.example:team/app.git"), "");
+  EXPECT_EQ(TokenHostOf("git://git.example/app.git"), "");
+  EXPECT_EQ(TokenHostOf("https:///app.git"), "");
+  EXPECT_EQ(TokenHostOf(""), "");
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator::buildkit
