@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -268,9 +269,9 @@ absl::Status LocalFarm::StartCoordinator() {
 
 absl::Status LocalFarm::WaitForCoordinator() {
   const DaemonSpec daemon = Daemon("coordinator", {});
-  const absl::Time deadline = absl::Now() + kStartPatience;
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kStartPatience);
   absl::Status last;
-  while (absl::Now() < deadline) {
+  while (std::chrono::steady_clock::now() < deadline) {
     ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
     last = session_.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status();
     if (last.ok() || !absl::IsUnavailable(last)) return last;
@@ -310,7 +311,7 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
 
 absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
   ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
-  const absl::Time deadline = absl::Now() + kStartPatience;
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kStartPatience);
   while (true) {
     ASSIGN_OR_RETURN(
         const v1::ListWorkersResponse response,
@@ -323,7 +324,7 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
       const DaemonSpec daemon = Daemon("worker-" + name, {});
       if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
     }
-    if (absl::Now() > deadline) {
+    if (std::chrono::steady_clock::now() > deadline) {
       const DaemonSpec daemon = Daemon("worker-" + *names.begin(), {});
       return absl::UnavailableError(fmt::format("worker {} does not connect; the end of {}:\n{}",
                                                 *names.begin(), daemon.LogFile(),

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 
 #include "absl/time/clock.h"
 #include "common/base/files.h"
@@ -114,10 +115,10 @@ absl::StatusOr<bool> StopDaemon(const std::string& pid_file, absl::Duration pati
   }
   if (kill(*pid, SIGTERM) != 0 && errno != ESRCH)
     return ErrnoStatus(errno, fmt::format("stop process {}", *pid));
-  const absl::Time deadline = absl::Now() + patience;
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience);
   bool killed = false;
   while (RunningDaemon(pid_file)) {
-    if (absl::Now() > deadline && !killed) {
+    if (std::chrono::steady_clock::now() > deadline && !killed) {
       kill(*pid, SIGKILL);
       killed = true;
     }

@@ -86,7 +86,8 @@ std::string Ending(std::string text) {
 }  // namespace
 
 GitProgram::GitProgram(GitProgramOptions options)
-    : options_(std::move(options)), deadline_(absl::Now() + options_.time_limit) {
+    : options_(std::move(options)),
+      deadline_(std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.time_limit)) {
   settings_ = {
       {"core.hooksPath", "/dev/null"},
       {"core.autocrlf", "false"},
@@ -172,7 +173,8 @@ ProcessOptions GitProgram::Prepare(const std::string& folder, const std::vector<
     environment.emplace_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i, settings_[i].second));
   }
   process.env = std::move(environment);
-  process.time_limit = std::max(deadline_ - absl::Now(), absl::ZeroDuration());
+  process.time_limit =
+      std::max(absl::FromChrono(deadline_ - std::chrono::steady_clock::now()), absl::ZeroDuration());
   process.stop = options_.stop;
   return process;
 }

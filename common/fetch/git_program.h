@@ -4,6 +4,7 @@
 // settings, and ssh.
 #pragma once
 
+#include <chrono>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -52,7 +53,8 @@ class GitProgram {
   absl::Status Judge(const std::string& what, const ProcessResult& result, std::string_view errors) const;
 
   GitProgramOptions options_;
-  absl::Time deadline_;
+  // Of the clock that nobody sets.
+  std::chrono::steady_clock::time_point deadline_;
   bool settings_read_ = false;
   // Names and values of settings, in order.
   std::vector<std::pair<std::string, std::string>> settings_;

@@ -1,14 +1,17 @@
 #include "common/rpc/retry.h"
 
 #include <algorithm>
+#include <chrono>
 
-#include "absl/time/clock.h"
 #include "common/base/mutex.h"
 #include "common/base/room/store_outage.h"
 #include "common/base/status.h"
 
 namespace crossmill::rpc {
 namespace {
+
+// Not the wall clock: whoever sets it back would have everybody wait who tries again just now.
+using Steady = std::chrono::steady_clock;
 
 // False if `stop` came before the end.
 bool Pause(absl::Duration duration, const std::stop_token& stop) {
@@ -18,10 +21,9 @@ bool Pause(absl::Duration duration, const std::stop_token& stop) {
     MutexLock lock(mutex);
     stopped.NotifyAll();
   });
-  const absl::Time end = absl::Now() + duration;
+  const auto end = Steady::now() + absl::ToChronoNanoseconds(duration);
   MutexLock lock(mutex);
-  while (!stop.stop_requested() && absl::Now() < end)
-    stopped.WaitFor(mutex, absl::ToChronoNanoseconds(end - absl::Now()));
+  while (!stop.stop_requested() && Steady::now() < end) stopped.WaitFor(mutex, end - Steady::now());
   return !stop.stop_requested();
 }
 
@@ -37,11 +39,11 @@ bool IsTransient(const absl::Status& status) {
 
 bool Backoff::Wait(const absl::Status& status, const std::stop_token& stop) {
   ++failures_;
-  const absl::Time now = absl::Now();
+  const auto now = Steady::now();
   if (!since_) since_ = now;
   const bool goes_on = policy_.outages == nullptr
                            ? failures_ < policy_.attempts
-                           : policy_.outages->GoesOn(status, now - *since_, awaits_start_);
+                           : policy_.outages->GoesOn(status, absl::FromChrono(now - *since_), awaits_start_);
   if (!goes_on || !Pause(wait_, stop)) return false;
   wait_ = std::min(wait_ * 2, policy_.longest_wait);
   return true;

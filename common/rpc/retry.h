@@ -1,6 +1,7 @@
 // How calls are tried again when the connection, not the request, was at fault.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -40,7 +41,7 @@ class Backoff {
   int failures_ = 0;
   absl::Duration wait_;
   // When the first failed since the last progress.
-  std::optional<absl::Time> since_;
+  std::optional<std::chrono::steady_clock::time_point> since_;
 };
 
 }  // namespace crossmill::rpc

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <utility>
 
@@ -351,15 +352,15 @@ absl::StatusOr<v1::Submission> FileSubmissions::Find(const std::string& id, absl
     MutexLock lock(mutex_);
     changed_.NotifyAll();
   });
-  const absl::Time until = absl::Now() + wait;
+  const auto until = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(wait);
   MutexLock lock(mutex_);
   while (true) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return NoSuchSubmission(id);
-    const absl::Duration left = until - absl::Now();
-    const bool over = stopped_ || left <= absl::ZeroDuration() || stop.stop_requested();
+    const auto left = until - std::chrono::steady_clock::now();
+    const bool over = stopped_ || left <= left.zero() || stop.stop_requested();
     if (Ended(found->second->state) || over) return found->second->state;
-    changed_.WaitFor(mutex_, absl::ToChronoNanoseconds(left));
+    changed_.WaitFor(mutex_, left);
   }
 }
 
