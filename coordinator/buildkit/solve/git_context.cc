@@ -33,7 +33,7 @@ bool MayBeRefused(const absl::Status& status) {
 
 // The token for the host; empty: the client has none. That of the host comes before that of all.
 absl::StatusOr<std::string> ClientTokenFor(const SolveServices& services, const ClientBuild& build,
-                                     const std::string& host, const std::stop_token& stop) {
+                                           const std::string& host, const std::stop_token& stop) {
   const auto session =
       services.sessions.Wait(build.request().session(), build.caller().key, kSessionPatience, stop);
   // A client without a session has no secrets.
