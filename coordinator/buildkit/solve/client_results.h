@@ -19,8 +19,6 @@ namespace crossmill::coordinator::buildkit {
 struct FinishedBuild {
   v1::BuildView view;
   BuiltImage image;
-  // The requirement that it does not meet, as a sentence; empty: it does.
-  std::string unmet;
 };
 
 // Constant once it is made, but for what says otherwise.

@@ -56,12 +56,10 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), nullptr, {}));
   const StopWhenCancelled gone(context);
   const std::stop_callback cancel(gone.token(), [&build] { build->Cancel(); });
-  const absl::Status solved = RunSolve(build, response);
+  std::optional<google::rpc::Status> returned;
+  const absl::Status solved = RunSolve(build, response, &returned);
   // What the client returned ends the call as it is, with its details.
-  grpc::Status status = ToClient(solved);
-  if (absl::IsAborted(solved)) {
-    if (const auto returned = build->AwaitReturn(); returned.ok()) status = ToClient(returned->error());
-  }
+  const grpc::Status status = returned ? ToClient(*returned) : ToClient(solved);
   builds_.End(build);
   if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), &status, *response));
   LogInfo("buildkit ref={} caller={} internal={} code={}", Printable(request->ref()),
@@ -69,9 +67,8 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   return status;
 }
 
-// ABORTED: the client returned an error.
-absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build,
-                                      bk::SolveResponse* response) {
+absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build, bk::SolveResponse* response,
+                                      std::optional<google::rpc::Status>* returned) {
   const bk::SolveRequest& request = build->request();
   std::shared_ptr<ClientSession> session;
   if (!request.session().empty()) {
@@ -82,9 +79,12 @@ absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build,
   if (session != nullptr) lost.emplace(session->ended(), [&build] { build->Cancel(); });
   gateway::Result result;
   if (request.frontend().empty()) {
-    ASSIGN_OR_RETURN(const gateway::ReturnRequest returned, build->AwaitReturn());
-    if (returned.has_error()) return absl::AbortedError("");
-    result = returned.result();
+    ASSIGN_OR_RETURN(const gateway::ReturnRequest end, build->AwaitReturn());
+    if (end.has_error()) {
+      *returned = end.error();
+      return absl::OkStatus();
+    }
+    result = end.result();
   } else {
     // Of clients that leave the frontend to the daemon.
     gateway::SolveRequest whole;
@@ -96,20 +96,14 @@ absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build,
   }
   const std::shared_ptr<const FinishedBuild> finished = BuildBehind(builds_, *build, result);
   if (finished == nullptr) return absl::OkStatus();
-  const absl::Status exported = Export(*build, *finished, response);
+  const absl::Status exported = Export(*build, session, *finished, response);
   if (!exported.ok() && build->stop().stop_requested()) return absl::CancelledError(kCancelledText);
   return exported;
 }
 
-absl::Status ControlService::Export(ClientBuild& build, const FinishedBuild& finished,
-                                    bk::SolveResponse* response) {
-  const bk::SolveRequest& request = build.request();
-  std::shared_ptr<ClientSession> session;
-  if (!request.session().empty()) {
-    ASSIGN_OR_RETURN(session, services_.sessions.Wait(request.session(), build.caller().key, kSessionPatience,
-                                                      build.stop()));
-  }
-  for (const ExporterRequest& exporter : ExportersOf(request)) {
+absl::Status ControlService::Export(ClientBuild& build, const std::shared_ptr<ClientSession>& session,
+                                    const FinishedBuild& finished, bk::SolveResponse* response) {
+  for (const ExporterRequest& exporter : ExportersOf(build.request())) {
     ASSIGN_OR_RETURN(const auto answer, RunExporter(exporter, finished.image, build.caller(), session,
                                                     services_.exports, build.board(), build.stop()));
     for (const auto& [key, value] : answer) (*response->mutable_exporterresponse())[key] = value;

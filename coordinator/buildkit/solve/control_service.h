@@ -3,6 +3,8 @@
 // services.
 #pragma once
 
+#include <optional>
+
 #include "coordinator/buildkit/solve/build_history.h"
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/solve_services.h"
@@ -36,8 +38,11 @@ class ControlService final : public bk::Control::Service {
                      grpc::ServerWriter<bk::UsageRecord>* writer) override;
 
  private:
-  absl::Status RunSolve(const std::shared_ptr<ClientBuild>& build, bk::SolveResponse* response);
-  absl::Status Export(ClientBuild& build, const FinishedBuild& finished, bk::SolveResponse* response);
+  // `returned`: the error that the client's end of the build came to, if it did; then nothing is exported.
+  absl::Status RunSolve(const std::shared_ptr<ClientBuild>& build, bk::SolveResponse* response,
+                        std::optional<google::rpc::Status>* returned);
+  absl::Status Export(ClientBuild& build, const std::shared_ptr<ClientSession>& session,
+                      const FinishedBuild& finished, bk::SolveResponse* response);
 
   // A build that ended: what the farm's record has of it.
   absl::Status Replay(const CallerIdentity& caller, const std::string& reference, std::stop_token stop,

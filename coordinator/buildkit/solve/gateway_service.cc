@@ -117,55 +117,59 @@ grpc::Status GatewayService::Evaluate(grpc::ServerContext* context, const gatewa
   return ToClient(ResultOf(**build, request->ref()).status());
 }
 
-grpc::Status GatewayService::StatFile(grpc::ServerContext* context, const gateway::StatFileRequest* request,
-                                      gateway::StatFileResponse* response) {
+grpc::Status GatewayService::WithResult(grpc::ServerContext* context, const std::string& id,
+                                        const ReadOfResult& read) {
   const auto build = BuildOf(context, v1::ACCESS_SUBMIT);
   if (!build.ok()) return ToClient(build.status());
-  const auto result = ResultOf(**build, request->ref());
+  const auto result = ResultOf(**build, id);
   if (!result.ok()) return ToClient(result.status());
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
-  auto stat = StatResultFile(services_, **build, **result, request->path(), stop.token());
-  if (!stat.ok()) return ToClient(stat.status());
-  *response->mutable_stat() = *std::move(stat);
-  return grpc::Status::OK;
+  return ToClient(read(**build, **result, stop.token()));
+}
+
+grpc::Status GatewayService::StatFile(grpc::ServerContext* context, const gateway::StatFileRequest* request,
+                                      gateway::StatFileResponse* response) {
+  return WithResult(
+      context, request->ref(),
+      [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
+        ASSIGN_OR_RETURN(*response->mutable_stat(),
+                         StatResultFile(services_, build, result, request->path(), stop));
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status GatewayService::ReadFile(grpc::ServerContext* context, const gateway::ReadFileRequest* request,
                                       gateway::ReadFileResponse* response) {
-  const auto build = BuildOf(context, v1::ACCESS_SUBMIT);
-  if (!build.ok()) return ToClient(build.status());
-  const auto result = ResultOf(**build, request->ref());
-  if (!result.ok()) return ToClient(result.status());
-  const StopWhenCancelled gone(context);
-  const StopOfEither stop(gone.token(), (*build)->stop());
-  auto text = ReadResultFile(services_, **build, **result, request->filepath(), kMostFile, stop.token());
-  if (!text.ok()) return ToClient(text.status());
-  if (request->has_range()) {
-    const auto size = static_cast<int64_t>(text->size());
-    const int64_t offset = std::clamp<int64_t>(request->range().offset(), 0, size);
-    const int64_t length = request->range().length() <= 0
-                               ? size - offset
-                               : std::min<int64_t>(request->range().length(), size - offset);
-    *text = text->substr(static_cast<size_t>(offset), static_cast<size_t>(length));
-  }
-  response->set_data(*std::move(text));
-  return grpc::Status::OK;
+  return WithResult(
+      context, request->ref(),
+      [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
+        ASSIGN_OR_RETURN(std::string text,
+                         ReadResultFile(services_, build, result, request->filepath(), kMostFile, stop));
+        if (request->has_range()) {
+          const auto size = static_cast<int64_t>(text.size());
+          const int64_t offset = std::clamp<int64_t>(request->range().offset(), 0, size);
+          const int64_t length = request->range().length() <= 0
+                                     ? size - offset
+                                     : std::min<int64_t>(request->range().length(), size - offset);
+          text = text.substr(static_cast<size_t>(offset), static_cast<size_t>(length));
+        }
+        response->set_data(std::move(text));
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status GatewayService::ReadDir(grpc::ServerContext* context, const gateway::ReadDirRequest* request,
                                      gateway::ReadDirResponse* response) {
-  const auto build = BuildOf(context, v1::ACCESS_SUBMIT);
-  if (!build.ok()) return ToClient(build.status());
-  const auto result = ResultOf(**build, request->ref());
-  if (!result.ok()) return ToClient(result.status());
-  const StopWhenCancelled gone(context);
-  const StopOfEither stop(gone.token(), (*build)->stop());
-  const auto entries = ListResultFolder(services_, **build, **result, request->dirpath(),
-                                        request->includepattern(), stop.token());
-  if (!entries.ok()) return ToClient(entries.status());
-  for (const gateway::FileStat& entry : *entries) *response->add_entries() = entry;
-  return grpc::Status::OK;
+  return WithResult(
+      context, request->ref(),
+      [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
+        ASSIGN_OR_RETURN(
+            const std::vector<gateway::FileStat> entries,
+            ListResultFolder(services_, build, result, request->dirpath(), request->includepattern(), stop));
+        for (const gateway::FileStat& entry : entries) *response->add_entries() = entry;
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status GatewayService::Inputs(grpc::ServerContext* context, const gateway::InputsRequest*,

@@ -1,6 +1,11 @@
 // moby.buildkit.v1.frontend.LLBBridge: the client's side of a build while its Control.Solve is open.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/solve_services.h"
 #include "moby/buildkit/v1/gateway_service.grpc.pb.h"
@@ -36,6 +41,9 @@ class GatewayService final : public gateway::LLBBridge::Service {
   // The build that the call says it is of.
   absl::StatusOr<std::shared_ptr<ClientBuild>> BuildOf(grpc::ServerContext* context, v1::Access needed);
   absl::StatusOr<std::shared_ptr<ClientResult>> ResultOf(ClientBuild& build, const std::string& id);
+  // A call that reads files of a result, until it is done, the client cancels it, or the build ends.
+  using ReadOfResult = std::function<absl::Status(ClientBuild&, ClientResult&, const std::stop_token&)>;
+  grpc::Status WithResult(grpc::ServerContext* context, const std::string& id, const ReadOfResult& read);
   absl::StatusOr<gateway::Result> SolveDefinition(ClientBuild& build, const pb::Definition& definition);
 
   const SolveServices& services_;

@@ -128,21 +128,26 @@ class Run:
             self.notes.append((case.name, "history", difference(stored[1], soft, "expected", "ours")))
         return faults
 
+    def beside_the_stored(self, case, builder, outcome, lines):
+        """In what it differs from the stored result; empty: in nothing; None: there is none to compare with."""
+        if case.fails:
+            return "" if outcome.code != 0 else "succeeds"
+        if outcome.code != 0:
+            return f"exit code {outcome.code}: {tail(outcome.output)}"
+        stored = self.expected(case)
+        if stored is None:
+            return None
+        hard = portrait.split_history(lines)[0]
+        return "" if hard == stored[0] else difference(stored[0], hard, "expected", builder.name)
+
     def judge_buildx(self, case, builder):
         """Docker's client in front of ours: the same images; errors in its own words."""
         outcome, lines = self.build(case, builder)
         if self.options.verbose:
             print(f"==== {case.name}\n{outcome.output}", flush=True)
-        stored = self.expected(case)
-        if case.fails:
-            said = "" if outcome.code != 0 else "succeeds"
-        elif outcome.code != 0:
-            said = f"exit code {outcome.code}: {tail(outcome.output)}"
-        elif stored is None:
+        said = self.beside_the_stored(case, builder, outcome, lines)
+        if said is None:
             return
-        else:
-            hard = portrait.split_history(lines)[0]
-            said = "" if hard == stored[0] else difference(stored[0], hard, "expected", builder.name)
         if said and case.open:
             self.open.append((case.name, case.open))
         elif said and REFERENCE in case.peers:
@@ -158,16 +163,9 @@ class Run:
         if case.check and not hasattr(builder, "check"):
             return
         outcome, lines = self.build(case, builder)
-        stored = self.expected(case)
-        if case.fails:
-            said = "" if outcome.code != 0 else "succeeds"
-        elif outcome.code != 0:
-            said = f"exit code {outcome.code}: {tail(outcome.output)}"
-        elif stored is None:
+        said = self.beside_the_stored(case, builder, outcome, lines)
+        if said is None:
             return
-        else:
-            hard = portrait.split_history(lines)[0]
-            said = "" if hard == stored[0] else difference(stored[0], hard, "expected", builder.name)
         if said and not documented:
             # The older ones are for comparing: what they do is no reason to change anything.
             (self.problems if builder.name == REFERENCE else self.notes).append((case.name, builder.name, said))
