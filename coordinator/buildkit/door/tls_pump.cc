@@ -16,6 +16,31 @@ namespace {
 
 // Of TLS a record has at most 16 KiB.
 constexpr size_t kPumpPiece = 32 << 10;
+// How long, and with how much on its way to us, a client is waited for that was told the end.
+constexpr auto kFarewell = std::chrono::seconds(1);
+constexpr size_t kFarewellBytes = 1 << 20;
+
+// A socket that is closed with bytes unread resets its connection, and then the client hears of the reset
+// instead of what was sent to it before: with TLS 1.3 it speaks before its certificate is judged. So what it
+// still says is read, until it has heard the end and closes too.
+void SayFarewell(int tcp) {
+  shutdown(tcp, SHUT_WR);
+  const auto end = std::chrono::steady_clock::now() + kFarewell;
+  std::vector<char> unheard(kPumpPiece);
+  for (size_t heard = 0; heard < kFarewellBytes;) {
+    const ssize_t size = recv(tcp, unheard.data(), unheard.size(), 0);
+    if (size > 0) {
+      heard += static_cast<size_t>(size);
+      continue;
+    }
+    if (size == 0 || (errno != EAGAIN && errno != EINTR)) return;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return;
+    pollfd wait = {.fd = tcp, .events = POLLIN, .revents = 0};
+    poll(&wait, 1, static_cast<int>(left.count()));
+  }
+}
 
 enum class Step { kDone, kWait, kOver };
 
@@ -40,7 +65,10 @@ class Pump {
       if (!in && !out) Wait();
     }
     // What the client hears last is that this was no accident.
-    if (!broken_ && outwards_.source_over) SSL_shutdown(connection_);
+    if (!broken_ && outwards_.source_over) {
+      SSL_shutdown(connection_);
+      SayFarewell(tcp_);
+    }
     ERR_clear_error();
   }
 
@@ -149,7 +177,12 @@ absl::Status ShakeHands(SSL* connection, int tcp, std::chrono::milliseconds pati
     const int result = SSL_accept(connection);
     if (result == 1) return absl::OkStatus();
     const int error = SSL_get_error(connection, result);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return HandshakeFailed();
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+      absl::Status why = HandshakeFailed();
+      // OpenSSL has sent the alert.
+      if (absl::IsUnauthenticated(why)) SayFarewell(tcp);
+      return why;
+    }
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return absl::DeadlineExceededError("the handshake took too long");

@@ -13,7 +13,7 @@ namespace crossmill::coordinator::buildkit {
 // Both descriptors of sockets do not block. `connection` is about `tcp`.
 
 // The server's half. DEADLINE_EXCEEDED; UNAUTHENTICATED with OpenSSL's reason; UNAVAILABLE: the client has
-// gone.
+// gone. Who is refused is told so before this returns, and has a second to hear it.
 absl::Status ShakeHands(ssl_st* connection, int tcp, std::chrono::milliseconds patience);
 
 // Until one end is closed, or shut down from another thread. What was read before is delivered.

@@ -179,6 +179,12 @@ TEST_F(BuildKitDoorTest, StrangersGetNoAnswer) {
   EXPECT_THAT(Ask(Client(NamedBy(farm_, "alice", clock_.Now())).channel()), ::testing::StartsWith(kNone));
 }
 
+// However its words and ours cross.
+TEST_F(BuildKitDoorTest, WhoSpeaksBeforeItIsRefusedHearsWhy) {
+  EXPECT_THAT(RefusalOfAnEagerClient(door_->tcp_port(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+              HasSubstr("certificate required"));
+}
+
 TEST_F(BuildKitDoorTest, ARevokedTokenIsToldOnceAndThenItsConnectionEnds) {
   TlsClient client = Client(Issued("alices"));
   EXPECT_THAT(Ask(client.channel()), HasSubstr("alice"));

@@ -6,11 +6,16 @@
 #include <fcntl.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel_posix.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "common/base/files.h"
@@ -34,6 +39,26 @@ inline UniqueFd ConnectTo(int port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(tcp.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return UniqueFd();
   return tcp;
+}
+
+// What reading says to a client without a certificate that speaks at once and reads late: with TLS 1.3 it may
+// speak before it is judged. OpenSSL's reason, or that of the connection.
+inline std::string RefusalOfAnEagerClient(int port, std::string_view words) {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
+  const UniqueFd tcp = ConnectTo(port);
+  SSL_set_fd(ssl.get(), tcp.get());
+  if (SSL_connect(ssl.get()) != 1) return "no handshake";
+  for (int i = 0; i < 3; ++i) {
+    if (SSL_write(ssl.get(), words.data(), static_cast<int>(words.size())) <= 0)
+      return "its words are refused";
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  char answer[64];
+  const int size = SSL_read(ssl.get(), answer, sizeof(answer));
+  if (size > 0) return "an answer";
+  const char* const reason = ERR_reason_error_string(ERR_get_error());
+  return reason != nullptr ? reason : std::strerror(errno);
 }
 
 class TlsClient {
