@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "common/base/files.h"
 #include "common/base/status.h"
@@ -45,6 +47,32 @@ bool IsMountPoint(const std::string& folder) {
          (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+// A mark of a restore that was killed while it wrote it.
+bool IsHalfOfMark(const fs::path& file) { return file.stem() == kMark && file.has_extension(); }
+
+// Of all but what a file system has by itself, and halves of marks.
+absl::StatusOr<bool> IsEmpty(const std::string& folder) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename() != "lost+found" && !IsHalfOfMark(it->path())) return false;
+  }
+  if (error && error != std::errc::no_such_file_or_directory) return ErrnoStatus(error.value(), folder);
+  return true;
+}
+
+absl::Status RemoveHalvesOfMarks(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> halves;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (IsHalfOfMark(it->path())) halves.push_back(it->path().string());
+  }
+  if (error) return ErrnoStatus(error.value(), folder);
+  for (const std::string& half : halves) {
+    if (unlink(half.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, half);
+  }
+  return absl::OkStatus();
+}
+
 class Restoring {
  public:
   Restoring(const RestoreOptions& options, Clock& clock)
@@ -63,7 +91,6 @@ class Restoring {
   absl::Status Prepare();
   // What is in the data folder stays there until all of the backup is beside it.
   absl::Status PrepareBeside();
-  absl::StatusOr<bool> IsEmpty() const;
   absl::StatusOr<UniqueFd> Lock(const std::string& folder) const;
   absl::Status RestoreBlobs();
   absl::Status RestoreBlob(const Digest& stored, const std::string& from, const std::string& to);
@@ -121,15 +148,6 @@ absl::Status Restoring::Choose() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Restoring::IsEmpty() const {
-  std::error_code error;
-  for (fs::directory_iterator it(data_, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().filename() != "lost+found") return false;
-  }
-  if (error && error != std::errc::no_such_file_or_directory) return ErrnoStatus(error.value(), data_);
-  return true;
-}
-
 absl::StatusOr<UniqueFd> Restoring::Lock(const std::string& folder) const {
   RETURN_IF_ERROR(MakeFolders(folder + "/content", 0700));
   ASSIGN_OR_RETURN(UniqueFd lock, OpenFile(folder + "/content/lock", O_CREAT | O_RDWR | O_NOFOLLOW, 0600));
@@ -167,7 +185,8 @@ absl::Status Restoring::PrepareBeside() {
     ASSIGN_OR_RETURN(data_lock_, Lock(data_));
   }
   target_ = data_ + ".restoring";
-  if (!Exists(target_) || Exists(In(kMark))) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool nothing_yet, IsEmpty(target_));
+  if (nothing_yet || Exists(In(kMark))) return absl::OkStatus();
   // A restore that had taken the place of what was there came no further: that is what this is.
   const std::string aside = AsideName();
   if (rename(target_.c_str(), aside.c_str()) != 0) return ErrnoStatus(errno, target_);
@@ -177,7 +196,7 @@ absl::Status Restoring::PrepareBeside() {
 
 absl::Status Restoring::Prepare() {
   RETURN_IF_ERROR(ReadOwners());
-  ASSIGN_OR_RETURN(const bool empty, IsEmpty());
+  ASSIGN_OR_RETURN(const bool empty, IsEmpty(data_));
   if (!empty && !Exists(In(kMark))) {
     if (!options_.force) {
       return absl::FailedPreconditionError(
@@ -191,6 +210,7 @@ absl::Status Restoring::Prepare() {
   // Before anything else, so that no coordinator takes a part of it for the whole.
   RETURN_IF_ERROR(WriteFileAtomic(In(kMark), fmt::format("{}\n", restored_.moment.name), 0600, true));
   ASSIGN_OR_RETURN(lock_, Lock(target_));
+  RETURN_IF_ERROR(RemoveHalvesOfMarks(target_));
   if (!interrupted) return absl::OkStatus();
   // What came of it may be anything.
   for (const char* name : {"content/blobs", "content/tmp", "logs"}) RETURN_IF_ERROR(RemoveTree(In(name)));

@@ -242,6 +242,65 @@ class BackupTest(farms.FarmTestCase):
         self.assertEqual(len(list((self.backups / "moments").iterdir())), 2)
         self.assertGreater(after["blobs"], first["blobs"])
 
+    def start_restore(self, target, *words):
+        return subprocess.Popen([farms.BIN / "crossmill-coordinator", "--data", target, "restore", self.backups, *words],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def whole_builds(self, data):
+        """The builds of the farm in a folder, of which every blob is there with its digest."""
+        checked = admin(self.farm, "check", "--json", data=data)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertTrue(json.loads(checked.stdout)["clean"], checked.stdout)
+        record = sqlite3.connect(data / "record.db")
+        try:
+            return record.execute("SELECT count(*) FROM builds").fetchone()[0]
+        finally:
+            record.close()
+
+    def test_a_killed_restore_leaves_one_farm_or_the_other(self):
+        self.recipe("early")
+        self.build_json()
+        early = self.back_up()
+        self.recipe("late")
+        self.build_json()
+        late = self.back_up()
+        target = self.context / "restored"
+        first = ("--moment", early["name"], "--force")
+        began = time.monotonic()
+        process = self.start_restore(target, *first)
+        self.assertEqual(process.wait(60), 0, process.communicate())
+        took = time.monotonic() - began
+        # Of one that was killed before anything else.
+        beside = self.context / "restored.restoring"
+        beside.mkdir()
+        (beside / "restoring.Ab12Cd").write_text("hal")
+        counts, halves = [], 0
+        for part in range(1, 21):
+            process = self.start_restore(target, "--moment", late["name"], "--force")
+            time.sleep(took * part / 18)
+            process.kill()
+            process.communicate()
+            self.assertIn(process.returncode, (-signal.SIGKILL, 0))
+            halves += (beside / "restoring").exists()
+            counts.append(self.whole_builds(target))
+            # What was moved aside is whole, too; it is what was there.
+            for aside in self.context.glob("restored.before-restore-*"):
+                self.whole_builds(aside)
+                shutil.rmtree(aside)
+            # However the last one ended, the next one has its way.
+            again = self.start_restore(target, *first)
+            self.assertEqual(again.wait(60), 0, again.communicate())
+            again.communicate()
+            self.assertEqual(self.whole_builds(target), 1)
+            for aside in self.context.glob("restored.before-restore-*"):
+                self.whole_builds(aside)
+                shutil.rmtree(aside)
+        self.assertEqual([path.name for path in self.context.glob("restored*") if path.is_dir() and path != target], [])
+        self.assertEqual([path.name for path in target.glob("restoring*")], [])
+        self.assertLessEqual(set(counts), {1, 2})
+        self.assertGreater(halves, 0, "no kill came in the middle")
+        self.assertIn(1, counts)
+
     def test_what_is_damaged_or_half_is_refused(self):
         self.recipe("whole")
         self.build_json("-t", "whole:1")

@@ -52,8 +52,6 @@ class Submission:
         detached = self.build.detached if detached is None else detached
         command = [BIN / "crossmill", "build", "--progress", "plain", "--json", "--idempotency-key", key or self.key,
                    *recipes.options_of(self.build.kind), *(["--detach"] if detached else [])]
-        if self.build.kind == "secret":
-            command += ["--secret", "id=planted,env=PLANTED"]
         with open(out, "wb") as out_file, open(err, "wb") as err_file:
             self.process = subprocess.Popen([*map(str, command), self.context], stdout=out_file, stderr=err_file,
                                             env={**os.environ, **self.environment()})

@@ -4,8 +4,11 @@ They sleep so that faults find something running, and look at what busybox wrote
 """
 import io
 import random
+import shutil
 import tarfile
 import textwrap
+
+import agents
 
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 ENDS = {"failing": FAILED, "cancelled": CANCELLED}
@@ -37,6 +40,7 @@ TEXTS = {
         RUN sleep 0.2 && echo before {salt} > /before
         RUN --mount=type=secret,id=planted,required=true --mount=type=secret,id=planted,env=PLANTED \\
             sleep 0.5 && test "$PLANTED" = "$(cat /run/secrets/planted)" && echo "it is $PLANTED" && echo used > /used
+        {agent}
         RUN sleep 0.2 && cat /before /used > /after
         """,
     "verify": """
@@ -77,7 +81,9 @@ TEXTS = {
         RUN sleep 2.5 && echo long {salt} > /1
         """,
 }
-OPTIONS = {"verify": ("--verify", "2", "--allow-same-host")}
+# Of "secret", where there is an agent.
+ASK_AGENT = "RUN --mount=type=bind,source=ask,target=/ask --mount=type=ssh,required=true /ask && sleep 0.3 && /ask && echo asked > /asked"
+OPTIONS = {"verify": ("--verify", "2", "--allow-same-host"), "secret": ("--secret", "id=planted,env=PLANTED")}
 
 
 def end_of(kind):
@@ -85,13 +91,14 @@ def end_of(kind):
 
 
 def options_of(kind):
-    return OPTIONS.get(kind, ())
+    agent = ("--ssh", f"default={agents.key()}") if kind == "secret" and agents.key() else ()
+    return (*OPTIONS.get(kind, ()), *agent)
 
 
 def write(folder, kind, salt):
     """The context of a kind of build."""
     folder.mkdir(parents=True)
-    (folder / "Dockerfile").write_text(textwrap.dedent(TEXTS[kind]).lstrip("\n").format(salt=salt))
+    (folder / "Dockerfile").write_text(textwrap.dedent(TEXTS[kind]).lstrip("\n").format(salt=salt, agent=ASK_AGENT if agents.question() else ""))
     bytes_of = random.Random(f"{kind}:{salt}")
     if kind == "context":
         (folder / "large").write_bytes(bytes_of.randbytes(3 << 20))
@@ -100,6 +107,8 @@ def write(folder, kind, salt):
             small = folder / f"folder{number % 7}" / f"file{number}"
             small.parent.mkdir(exist_ok=True)
             small.write_bytes(bytes_of.randbytes(bytes_of.randrange(0, 4000)))
+    if kind == "secret" and agents.question():
+        shutil.copy(agents.question(), folder / "ask")
     if kind == "archive":
         (folder / "files.tar").write_bytes(archive(bytes_of))
 
