@@ -218,7 +218,8 @@ class BucketTest(BucketCase):
         return process.returncode, json.loads(out) if out.strip().startswith("{") else {}, errors
 
     def outage(self, recipe, name, moment, seconds=6):
-        """A build during which the bucket goes away at a `moment` of it, for so many seconds."""
+        """A build during which the bucket goes away at a `moment` of it, for so many seconds: how it ended, and whether the
+        coordinator noticed."""
         folder = self.context / name
         folder.mkdir()
         (folder / "Dockerfile").write_text("\n".join(line.strip() for line in recipe.splitlines()))
@@ -227,9 +228,10 @@ class BucketTest(BucketCase):
             moment()
             self.server.kill()
             time.sleep(seconds)
+            felt = bool(self.bucket().get("trouble"))
         finally:
             self.server.start()
-        return self.settled(process)
+        return (*self.settled(process), felt)
 
     def wait_for_tasks(self, some):
         def found():
@@ -256,9 +258,10 @@ class BucketTest(BucketCase):
                 subprocess.run(["rm", "-rf", self.farm.folder / "w1"], check=True)
                 self.farm.start_worker("w1")
                 self.farm.wait_for_workers(1)
-                code, result, said = self.outage(
+                code, result, said, felt = self.outage(
                     f"FROM outage-base:1\nRUN sleep 6; wc -c < /large > /{name}\nRUN cp /large /more-{name}\n", f"outage-{name}", moment)
                 self.addCleanup(self.farm.cli, "image", "rm", f"outage-{name}:1")
+                self.assertTrue(felt, "nothing of the build needed the bucket meanwhile")
                 if code != 0:
                     self.assertIn("bucket", said + json.dumps(result), "it failed without the reason")
                 wait_for(lambda: not self.bucket().get("trouble"), "the end of the trouble", 180)
