@@ -8,6 +8,8 @@ recipe asks for, and every image that is kept comes out with the digest that was
     soak_test.py [--builds 20000] [--minutes 60] [--clients 4]        what scripts/check soak runs
     soak_test.py                                                      a small one, for scripts/test
 
+With programs that were made with sanitizers (CROSSMILL_BIN; scripts/check asan-soak) errors and leaks are looked for, too.
+
 Absolute times and bytes are printed; what is asked for are shares of the first part of the run.
 """
 import argparse
@@ -18,6 +20,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -276,6 +279,7 @@ class SoakTest(unittest.TestCase):
             self.check_builds(farm, soak)
             self.check_images(farm)
             self.check_sizes(sampler)
+            self.check_ends(farm)
 
     def tell(self, soak, sampler, took):
         print(f"{sum(soak.counts.values())} builds in {took:.0f} s: {dict(soak.counts)}")
@@ -308,6 +312,15 @@ class SoakTest(unittest.TestCase):
             saved = farm.cli("image", "save", name, "-o", str(layout))
             self.assertEqual(saved.returncode, 0, f"{name}: {saved.stderr}")
             layout.unlink()
+
+    def check_ends(self, farm):
+        """Programs that are told to end do so well; made with sanitizers they tell of errors and leaks by then."""
+        for name, process in {**farm.workers, "coordinator": farm.coordinator}.items():
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(120), 0, f"{name}: {farm.logs()}")
+        for log in farm.folder.glob("*.log"):
+            text = log.read_text(errors="replace")
+            self.assertFalse(re.search(r"\w+Sanitizer|runtime error:", text), f"{log.name}: {text[-20000:]}")
 
     def check_sizes(self, sampler):
         for name, values in sampler.disks.items():
