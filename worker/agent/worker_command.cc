@@ -317,9 +317,8 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   options.indexes = settings.indexes.size();
   options.ssh = ssh;
   options.accelerators = machinery->accelerators.get();
-  options.why_full = [data = flags.data, least = flags.least_space](bool failed) {
-    return failed ? WhyFull(SpaceOf(data), least) : WhyNothingFits(SpaceOf(data));
-  };
+  options.disk_space = [data = flags.data] { return SpaceOf(data); };
+  options.least_space = flags.least_space;
   machinery->executor = std::make_unique<StageExecutor>(*machinery->snapshotter, *machinery->sandbox, blobs,
                                                         machinery->clock, std::move(options));
   return machinery;

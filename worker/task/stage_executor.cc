@@ -185,8 +185,9 @@ class StageExecutor::Execution {
       result->set_failure(std::string(Sv(snapshot.status().message())));
       return absl::OkStatus();
     }
+    DiskLows disk(executor_.options_.disk_space);
     ASSIGN_OR_RETURN(const ActionResult action, ExecuteAction(step, **snapshot, result));
-    RETURN_IF_ERROR(BlameDisk(action));
+    RETURN_IF_ERROR(BlameDisk(action, disk.Finish()));
     result->set_exit_code(action.exit_code);
     result->set_timed_out(action.timed_out);
     if (action.cpu_seconds) {
@@ -468,10 +469,11 @@ class StageExecutor::Execution {
   }
 
   // What a command could not write is no fault of its recipe; where there is room it may succeed.
-  absl::Status BlameDisk(const ActionResult& action) const {
-    if (action.timed_out || !executor_.options_.why_full) return absl::OkStatus();
+  absl::Status BlameDisk(const ActionResult& action, const std::optional<DiskSpace>& lowest) const {
+    if (action.timed_out || !lowest) return absl::OkStatus();
     const bool failed = action.exit_code != 0;
-    const std::string full = executor_.options_.why_full(failed);
+    const std::string full =
+        failed ? WhyFull(*lowest, executor_.options_.least_space) : WhyNothingFits(*lowest);
     if (full.empty()) return absl::OkStatus();
     // There are programs that write less than they have, and say nothing.
     return absl::ResourceExhaustedError(

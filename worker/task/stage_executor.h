@@ -13,6 +13,7 @@
 #include "crossmill/v1/result.pb.h"
 #include "crossmill/v1/worker.pb.h"
 #include "worker/accelerators/step_accelerators.h"
+#include "worker/bounds/disk_lows.h"
 #include "worker/layers/snapshotter.h"
 #include "worker/mounts/ssh_relay.h"
 #include "worker/mounts/step_mounts.h"
@@ -30,9 +31,11 @@ struct ExecutorOptions {
   HostSettings host_settings;
   // Told with each RUN.
   HostFacts host_facts = {};
-  // Why the disk may be to blame for a command that has failed, or for what one that has not wrote; empty if
-  // not (WhyFull). May be empty itself.
-  std::function<std::string(bool failed)> why_full = {};
+  // Of the worker's disk, which is to blame for a command that has failed while there was less than
+  // `least_space` (WhyFull), or that succeeded while nothing could be written. Thread safe; empty: it is
+  // never to blame.
+  DiskLows::Space disk_space = {};
+  uint64_t least_space = 0;
   // For tasks that name none.
   absl::Duration step_timeout = absl::Hours(6);
   // The most that a RUN gets of each, whatever its task says.

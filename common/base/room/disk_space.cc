@@ -19,9 +19,9 @@ constexpr uint64_t kNoFiles = 10;
 
 std::string WhyBelow(const DiskSpace& space, uint64_t bytes, uint64_t files) {
   if (space.free < bytes)
-    return fmt::format("the worker's disk has {:.1f} MB left", static_cast<double>(space.free) / 1e6);
+    return fmt::format("the worker's disk had {:.1f} MB left", static_cast<double>(space.free) / 1e6);
   if (space.files_total != 0 && space.files_free < files)
-    return fmt::format("the worker's disk has room for {} files only", space.files_free);
+    return fmt::format("the worker's disk had room for {} files only", space.files_free);
   return "";
 }
 

@@ -31,10 +31,10 @@ uint64_t UsualLeastSpace(const DiskSpace& space);
 // The same of files: a layer of a distribution has more. 0 where they are not counted.
 uint64_t UsualLeastFiles(const DiskSpace& space);
 
-// Why a command that failed now may have done so for want of room: less than `least` is free (0: the usual; a
-// megabyte at least). Empty if not, or if it cannot be said.
+// Why a command may have failed for want of room: less than `least` was free (0: the usual; a megabyte at
+// least). Empty if not, or if it cannot be said.
 std::string WhyFull(const absl::StatusOr<DiskSpace>& space, uint64_t least);
-// The same of one that has succeeded, and may have written less than it had: nothing more can be written.
+// The same of one that has succeeded, and may have written less than it had: nothing more could be written.
 std::string WhyNothingFits(const absl::StatusOr<DiskSpace>& space);
 
 }  // namespace crossmill

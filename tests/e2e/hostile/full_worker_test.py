@@ -75,6 +75,36 @@ class FullWithoutFloorTest(FullWorkerCase):
         self.assertNotIn("it runs again", result.stdout + result.stderr)
 
 
+class FullForAMomentTest(FullWorkerCase):
+    """Others' steps fill it in the middle of one, which ends when there is room again."""
+    options_of_w1 = ["--least-space", "1"]
+
+    # What its shell cannot write it does not say; the end only shows that something is missing.
+    def begin(self, end):
+        self.dockerfile(f"""
+            FROM tiny
+            RUN echo {time.monotonic_ns()} begun; i=0; while [ $i -lt 40 ]; do head -c 200000 /dev/zero >> /data; sleep 0.1; i=$((i+1)); done 2>/dev/null; {end}
+            RUN test "$(wc -c < /data)" = 8000000
+            """)
+        self.assert_exit(self.farm.cli("worker", "drain", "w2"), 0)
+        build = self.farm.start_build(self.context, "--no-cache")
+        wait_for(lambda: " begun\n" in self.farm.cli("logs").stdout, "the step's beginning", 60)
+        self.assert_exit(self.farm.cli("worker", "undrain", "w2"), 0)
+        return build
+
+    def test_neither_its_failure_nor_its_layer_counts(self):
+        for end in ('test "$(wc -c < /data)" = 8000000', "true"):
+            with self.subTest(end):
+                build = self.begin(end)
+                self.farm.fill()
+                time.sleep(1)
+                self.farm.make_room()
+                out, errors = build.communicate(timeout=120)
+                self.assertEqual(build.returncode, 0, out + errors + self.farm.logs())
+                self.assertIn("the worker's disk had 0.0 MB left", out + errors)
+                self.assertIn("on w2", out + errors)
+
+
 class FloorTest(FullWorkerCase):
     options_of_w1 = ["--least-space", "16m"]
 

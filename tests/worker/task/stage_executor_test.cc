@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
 
+#include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sandbox.h"
 #include "tests/support/fake_snapshotter.h"
@@ -79,7 +81,10 @@ class StageExecutorTest : public testing::Test {
     FakeSandbox sandbox(std::move(behaviour));
     ExecutorOptions options;
     options.platforms = {Support("amd64", false), Support("arm64", true)};
-    options.why_full = [this](bool failed) { return failed ? full_ : nothing_left_; };
+    options.disk_space = [this] {
+      ++looks_;
+      return DiskSpace{free_, 100'000'000'000};
+    };
     StageExecutor executor(*snapshotter_, sandbox, *blobs_, clock_, options);
     return executor.Execute(task_, context_, observer_, stop_.get_token());
   }
@@ -102,10 +107,9 @@ class StageExecutorTest : public testing::Test {
   FakeClock clock_;
   RecordingObserver observer_;
   std::stop_source stop_;
-  // Why nothing can be written here.
-  // What is said of the disk when a command has failed, and when it has not.
-  std::string full_;
-  std::string nothing_left_;
+  // Of the disk, and how often it was asked for.
+  std::atomic<uint64_t> free_ = 50'000'000'000;
+  std::atomic<int> looks_ = 0;
   v1::Task task_;
   TaskContext context_;
 };
@@ -145,17 +149,35 @@ TEST_F(StageExecutorTest, NonZeroExitIsTheRecipesFailureAndEndsTheTask) {
 
 TEST_F(StageExecutorTest, ACommandThatFailsOnAFullDiskIsNotTheRecipesFailure) {
   AddRun("writes");
-  full_ = "the worker's disk has 0.0 MB left";
+  free_ = 900'000'000;
   const v1::TaskResult failed = Execute([](const SandboxRun&) { return ExitWith(1); });
   EXPECT_EQ(failed.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
-  EXPECT_EQ(failed.message(), "step 2: the worker's disk has 0.0 MB left, and exit code 1");
+  EXPECT_EQ(failed.message(), "step 2: the worker's disk had 900.0 MB left, and exit code 1");
   EXPECT_EQ(failed.steps_size(), 0) << "nothing is known of the step";
   EXPECT_EQ(Execute(WriteOwnName).outcome(), v1::TASK_OUTCOME_SUCCEEDED);
   // busybox writes half a file there, and exits with 0.
-  nothing_left_ = "the worker's disk has 0.0 MB left";
+  free_ = 10'000;
   const v1::TaskResult cut = Execute(WriteOwnName);
   EXPECT_EQ(cut.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
   EXPECT_THAT(cut.message(), HasSubstr("what the command wrote may not be whole"));
+}
+
+// Other steps fill it, and others' layers are removed.
+TEST_F(StageExecutorTest, ADiskThatWasFullInTheMiddleOfACommandIsToBlameToo) {
+  AddRun("writes");
+  for (const int code : {0, 1}) {
+    const v1::TaskResult result = Execute([&](const SandboxRun&) {
+      free_ = 10'000;
+      // One may have begun before that.
+      const int seen = looks_ + 2;
+      EXPECT_TRUE(Eventually([&] { return looks_ >= seen; }));
+      free_ = 50'000'000'000;
+      return ExitWith(code);
+    });
+    EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
+    EXPECT_THAT(result.message(), HasSubstr("the worker's disk had 0.0 MB left"));
+  }
+  EXPECT_EQ(Execute(WriteOwnName).outcome(), v1::TASK_OUTCOME_SUCCEEDED);
 }
 
 TEST_F(StageExecutorTest, KilledProgramIsNamedBySignal) {
