@@ -64,8 +64,9 @@ struct ExportServices {
 };
 
 // Checks types and attributes before anything is built: INVALID_ARGUMENT or UNIMPLEMENTED names exporter and
-// attribute, and what to do.
-absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms);
+// attribute, and what to do. PERMISSION_DENIED: the caller's token may not push where one of them pushes.
+absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms,
+                            const Roles& caller);
 // The same of what is asked to be stated (BuiltImage::attestations).
 absl::Status CheckAttestations(const std::map<std::string, std::string>& asked);
 
