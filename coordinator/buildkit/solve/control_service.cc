@@ -21,13 +21,13 @@ constexpr auto kStatusPause = std::chrono::milliseconds(100);
 absl::Status CheckSolve(const bk::SolveRequest& request) {
   if (request.ref().empty() || request.ref().size() > 200)
     return absl::InvalidArgumentError("Ref: a reference of 1 to 200 characters names the build");
-  if (request.sourcepolicy().rules_size() > 0 || !request.sourcepolicysession().empty()) {
+  if (!request.sourcepolicysession().empty()) {
     return absl::UnimplementedError(
-        "source policies are not served: the farm pins and records what a build takes; leave the policy out, "
-        "or take "
-        "`crossmill verify-attestation` to judge what came");
+        "policies that the client judges (--policy, Dockerfile.rego) are not served: leave the policy out, "
+        "or "
+        "give its rules by EXPERIMENTAL_BUILDKIT_SOURCE_POLICY");
   }
-  return absl::OkStatus();
+  return SourcePolicy::Read({request.sourcepolicy()}).status();
 }
 
 }  // namespace

@@ -67,10 +67,8 @@ grpc::Status GatewayService::Solve(grpc::ServerContext* context, const gateway::
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
   absl::StatusOr<gateway::Result> result;
-  if (request->sourcepolicies_size() > 0) {
-    result = absl::UnimplementedError("source policies are not served: leave the policy out");
-  } else if (request->frontend().empty() && request->has_definition()) {
-    result = SolveDefinition(**build, request->definition());
+  if (request->frontend().empty() && request->has_definition()) {
+    result = SolveDefinition(**build, *request);
   } else {
     RecipeSolver solver(services_, builds_, **build, stop.token());
     solver.SetTrace(MetadataOf(*context, "traceparent"));
@@ -82,7 +80,8 @@ grpc::Status GatewayService::Solve(grpc::ServerContext* context, const gateway::
 }
 
 absl::StatusOr<gateway::Result> GatewayService::SolveDefinition(ClientBuild& build,
-                                                                const pb::Definition& definition) {
+                                                                const gateway::SolveRequest& request) {
+  const pb::Definition& definition = request.definition();
   gateway::Result result;
   // An empty graph is an empty result.
   if (definition.def().empty()) {
@@ -94,7 +93,9 @@ absl::StatusOr<gateway::Result> GatewayService::SolveDefinition(ClientBuild& bui
     ASSIGN_OR_RETURN(kept, ResultOf(build, *id));
   } else {
     kept = NewResult();
-    ASSIGN_OR_RETURN(kept->source, ReadRawSource(definition));
+    ASSIGN_OR_RETURN(RawSource source, ReadRawSource(definition));
+    ASSIGN_OR_RETURN(const SourcePolicy policy, PolicyOf(build.request(), request));
+    ASSIGN_OR_RETURN(kept->source, ChooseRawSource(policy, std::move(source)));
     build.Keep(kept);
   }
   result.mutable_ref()->set_id(kept->id);

@@ -4,7 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "coordinator/buildkit/solve/context_tree.h"
+#include "coordinator/buildkit/files/context_tree.h"
 #include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/recipe_preview.h"
 

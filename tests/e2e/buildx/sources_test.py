@@ -62,7 +62,9 @@ def git(folder, *words):
     return subprocess.run(["git", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
-class SourcesTest(BuildxCase):
+class SourcesCase(BuildxCase):
+    """Servers of files and repositories beside the farm."""
+
     def serve(self, handler=Quiet):
         """A folder that is served by HTTP, and its address."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
@@ -88,8 +90,21 @@ class SourcesTest(BuildxCase):
         git(work, "commit", "--quiet", "-m", "one")
         git(work, "clone", "--quiet", "--bare", ".", folder / "r.git")
         git(folder / "r.git", "update-server-info")
+        self.bare = folder / "r.git"
         return f"{url}/r.git"
 
+    def commit(self, text, name="v"):
+        """Another commit to the repository; the ids of the first one and of this."""
+        work = self.context / "work"
+        first = git(work, "rev-parse", "HEAD")
+        (work / name).write_text(text)
+        git(work, "commit", "--quiet", "-am", "two")
+        git(work, "push", "--quiet", self.bare, "main")
+        git(self.bare, "update-server-info")
+        return first, git(work, "rev-parse", "HEAD")
+
+
+class SourcesTest(SourcesCase):
     # ---- contexts ----
 
     def test_a_repository(self):
