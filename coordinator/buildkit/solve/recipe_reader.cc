@@ -224,15 +224,15 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(
       [](const v1::BuildArgument& each) { return each.name() == "BUILDKIT_CONTEXT_KEEP_GIT_DIR"; });
   const bool keep_git_dir =
       keep != attributes_.recipe.build_arguments().end() && (keep->value() == "1" || keep->value() == "true");
-  const auto checksum = attributes.find("git.checksum");
-  ASSIGN_OR_RETURN(
-      const ChosenRepository chosen,
-      ChooseRepository(policy_, {url, checksum == attributes.end() ? "" : checksum->second, keep_git_dir}));
+  GitWish wish = WishOf({.kind = RawSource::Kind::kGit, .url = url, .attributes = attributes});
+  ASSIGN_OR_RETURN(const ChosenRepository chosen,
+                   ChooseRepository(policy_, {url, wish.checksum, keep_git_dir || wish.keep_git_dir}));
   if (chosen.url != url)
     vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
-  ASSIGN_OR_RETURN(const GitContext git,
-                   FetchGitContext(services_, build_, {chosen.url, chosen.checksum, chosen.keep_git_dir},
-                                   progress, stop_));
+  wish.url = chosen.url;
+  wish.checksum = chosen.checksum;
+  wish.keep_git_dir = chosen.keep_git_dir;
+  ASSIGN_OR_RETURN(const GitContext git, FetchGitContext(services_, build_, wish, progress, stop_));
   FetchedContext fetched;
   fetched.url = chosen.url;
   fetched.tree = git.root;

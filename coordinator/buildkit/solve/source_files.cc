@@ -34,7 +34,7 @@ absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientBuild& 
     // Clients ask for several files one after the other.
     MutexLock lock(result.fetching);
     if (!result.fetched) {
-      const GitWish wish = {source.url, attribute("git.checksum"), attribute("git.keepgitdir") == "true"};
+      const GitWish wish = WishOf(source);
       ASSIGN_OR_RETURN(const GitContext git, FetchGitContext(services, build, wish, nullptr, stop));
       result.fetched = git.root;
     }
