@@ -8,9 +8,10 @@
 #include "coordinator/buildkit/door/buildkit_door.h"
 #include "coordinator/buildkit/door/connection_callers.h"
 #include "coordinator/buildkit/files/folder_memory.h"
+#include "coordinator/buildkit/history/build_history.h"
 #include "coordinator/buildkit/session/client_sessions.h"
-#include "coordinator/buildkit/solve/build_history.h"
 #include "coordinator/buildkit/solve/client_builds.h"
+#include "coordinator/buildkit/solve/content_service.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/gateway_service.h"
 #include "coordinator/people/authority_files.h"
@@ -51,7 +52,8 @@ class FrontImpl final : public BuildKitFront {
         },
         history_(BuildHistory::Open(options.data_folder + "/buildkit-history")),
         control_(services_, builds_, *history_),
-        gateway_(services_, builds_) {}
+        gateway_(services_, builds_),
+        content_(services_, *history_) {}
   ~FrontImpl() override { Stop(); }
 
   absl::Status Listen(const FrontOptions& options) {
@@ -63,7 +65,7 @@ class FrontImpl final : public BuildKitFront {
     door.tls.client_authorities = options.client_authorities_file;
     ASSIGN_OR_RETURN(const auto authority, LoadAuthority(options.data_folder));
     if (authority) door.tls.farm_authority_pem = authority->certificate_pem();
-    const std::vector<grpc::Service*> services = {&control_, &gateway_};
+    const std::vector<grpc::Service*> services = {&control_, &gateway_, &content_};
     ASSIGN_OR_RETURN(door_, BuildKitDoor::Start(door, callers_, services));
     return absl::OkStatus();
   }
@@ -88,6 +90,7 @@ class FrontImpl final : public BuildKitFront {
   const std::unique_ptr<BuildHistory> history_;
   ControlService control_;
   GatewayService gateway_;
+  ContentService content_;
   std::unique_ptr<BuildKitDoor> door_;
 };
 

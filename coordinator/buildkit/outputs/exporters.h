@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -61,6 +62,10 @@ struct ExportServices {
   LayerCompressor& layers;
   // Null: nothing is stated about images.
   BuildEvidence* evidence = nullptr;
+  // Where contents of files wait, and who is asked before they take so many bytes more of that disk:
+  // RESOURCE_EXHAUSTED, for people. Empty: NamelessFile's own folder, and nobody.
+  std::string temporary_folder = {};
+  std::function<absl::Status(int64_t bytes)> take_room = nullptr;
 };
 
 // Checks types and attributes before anything is built: INVALID_ARGUMENT or UNIMPLEMENTED names exporter and

@@ -48,6 +48,8 @@ constexpr const char* kOperationCapabilities[] = {
     "source.http.checksum",
     "exporter.image.attestations",
     "exporter.multiple",
+    // Sizes of `prune`.
+    "gc.freespacefilter",
 };
 
 void AddPlatform(const v1::Platform& platform, moby::buildkit::v1::WorkerRecord* record) {

@@ -135,7 +135,7 @@ grpc::Status GatewayService::StatFile(grpc::ServerContext* context, const gatewa
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
         ASSIGN_OR_RETURN(*response->mutable_stat(),
-                         StatResultFile(services_, build, result, request->path(), stop));
+                         StatResultFile(services_, builds_, build, result, request->path(), stop));
         return absl::OkStatus();
       });
 }
@@ -145,16 +145,9 @@ grpc::Status GatewayService::ReadFile(grpc::ServerContext* context, const gatewa
   return WithResult(
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
-        ASSIGN_OR_RETURN(std::string text,
-                         ReadResultFile(services_, build, result, request->filepath(), kMostFile, stop));
-        if (request->has_range()) {
-          const auto size = static_cast<int64_t>(text.size());
-          const int64_t offset = std::clamp<int64_t>(request->range().offset(), 0, size);
-          const int64_t length = request->range().length() <= 0
-                                     ? size - offset
-                                     : std::min<int64_t>(request->range().length(), size - offset);
-          text = text.substr(static_cast<size_t>(offset), static_cast<size_t>(length));
-        }
+        const FileRange range{request->range().offset(), request->range().length()};
+        ASSIGN_OR_RETURN(std::string text, ReadResultFile(services_, builds_, build, result,
+                                                          request->filepath(), range, kMostFile, stop));
         response->set_data(std::move(text));
         return absl::OkStatus();
       });
@@ -165,9 +158,9 @@ grpc::Status GatewayService::ReadDir(grpc::ServerContext* context, const gateway
   return WithResult(
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
-        ASSIGN_OR_RETURN(
-            const std::vector<gateway::FileStat> entries,
-            ListResultFolder(services_, build, result, request->dirpath(), request->includepattern(), stop));
+        ASSIGN_OR_RETURN(const std::vector<gateway::FileStat> entries,
+                         ListResultFolder(services_, builds_, build, result, request->dirpath(),
+                                          request->includepattern(), stop));
         for (const gateway::FileStat& entry : entries) *response->add_entries() = entry;
         return absl::OkStatus();
       });
