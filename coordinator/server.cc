@@ -481,24 +481,18 @@ class ServerImpl final : public Server {
   }
 
   absl::Status OpenBuildKit(const v1::Platform& platform) {
-    const buildkit::FrontOptions options{options_.data_folder, options_.buildkit_address,
-                                         options_.listen.certificate_file, options_.listen.key_file,
-                                         options_.buildkit_client_ca};
-    const buildkit::ExportServices exports{*blobs_, *images_, *image_records_, assembler_->compressor(),
-                                           evidence_.get(), options_.data_folder,
-                                           [this](int64_t bytes) { return TakeRoom(bytes); }};
+    const buildkit::FrontOptions options{
+        options_.data_folder,     options_.buildkit_address,   options_.listen.certificate_file,
+        options_.listen.key_file, options_.buildkit_client_ca, options_.limits.buildkit};
+    buildkit::ExportServices exports{*blobs_, *images_, *image_records_, assembler_->compressor(),
+                                     evidence_.get()};
+    exports.temporary_folder = options_.data_folder;
+    exports.take_room = [this](int64_t bytes) { return room_->Take(RoomFor::kNew, bytes); };
     const auto page = [this] { return http_door_ ? http_door_->url() : ""; };
     ASSIGN_OR_RETURN(
         buildkit_, buildkit::BuildKitFront::Start(
                        options, {*authenticator_, rpc_->InProcessChannel(), *new_blobs_, *images_, *sources_,
                                  *submissions_, clock_, platform, options_.limits.planning, exports, page}));
-    return absl::OkStatus();
-  }
-
-  // For what only passes through: it gives way first.
-  absl::Status TakeRoom(int64_t bytes) {
-    RETURN_IF_ERROR(room_->Check(RoomFor::kNew, bytes));
-    room_->Wrote(bytes);
     return absl::OkStatus();
   }
 

@@ -32,7 +32,11 @@ class FrontImpl final : public BuildKitFront {
       : socket_(options.data_folder + "/buildkit.sock"),
         page_(std::move(parts.page)),
         callers_(parts.authenticator, parts.clock),
+        sessions_({.most = static_cast<size_t>(options.limits.sessions),
+                   .most_of_owner = static_cast<size_t>(options.limits.sessions_of_client)}),
         folders_(parts.clock),
+        builds_({.most = static_cast<size_t>(options.limits.builds),
+                 .most_of_caller = static_cast<size_t>(options.limits.builds_of_client)}),
         services_{
             .admit = [this](const grpc::ServerContextBase& context,
                             v1::Access needed) { return callers_.Admit(context, needed); },
@@ -49,6 +53,8 @@ class FrontImpl final : public BuildKitFront {
             .planning = parts.planning,
             .place_of_build = [this](int64_t build) { return PlaceOfBuild(page_(), build); },
             .exports = parts.exports,
+            .folder_limits = {.most_entries = options.limits.folder_entries,
+                              .most_bytes = options.limits.folder_bytes},
         },
         history_(BuildHistory::Open(options.data_folder + "/buildkit-history")),
         control_(services_, builds_, *history_),
@@ -60,6 +66,15 @@ class FrontImpl final : public BuildKitFront {
     DoorOptions door;
     door.unix_socket = socket_;
     door.tcp_address = options.tcp_address;
+    const FrontLimits& limits = options.limits;
+    door.connections = {.most = static_cast<size_t>(limits.connections),
+                        .most_of_peer = static_cast<size_t>(limits.connections_of_peer),
+                        .most_unknown = static_cast<size_t>(limits.unknown_connections),
+                        .most_unknown_of_peer = static_cast<size_t>(limits.unknown_connections_of_peer)};
+    door.most_local = static_cast<size_t>(limits.local_connections);
+    door.most_streams = static_cast<int>(limits.calls);
+    door.most_threads = static_cast<int>(limits.threads);
+    door.most_bytes = static_cast<size_t>(limits.message_bytes);
     door.tls.certificate = options.certificate_file;
     door.tls.key = options.key_file;
     door.tls.client_authorities = options.client_authorities_file;

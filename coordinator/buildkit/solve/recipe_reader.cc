@@ -451,6 +451,7 @@ absl::StatusOr<ClientFolder> RecipeReader::ReadFolder(const std::string& folder,
   if (!needed.all) request.follow_paths.assign(needed.paths.begin(), needed.paths.end());
   request.exclude_patterns = ExcludePatterns(ignore_file);
   request.keep_times = attributes_.options.keep_times();
+  request.limits = services_.folder_limits;
   const auto told = [&](const FolderProgress& progress) {
     vertex.Status("transferring context:", progress.bytes, 0, false);
   };
