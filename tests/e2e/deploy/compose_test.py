@@ -48,11 +48,12 @@ class Compose(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
         self.root.chmod(0o755)
         self.services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
-        grpc, http = free_ports(2)
+        grpc, http, buildkit = free_ports(3)
         # What containers have in their place; the name of a service is this machine here.
         self.places = {"/etc/crossmill": str(self.root / "etc"), "/var/lib/crossmill": str(self.root / "data"),
                        "0.0.0.0:7070": f"127.0.0.1:{grpc}", "coordinator:7070": f"127.0.0.1:{grpc}", "localhost:7070": f"localhost:{grpc}",
-                       "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}"}
+                       "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}",
+                       "0.0.0.0:7072": f"127.0.0.1:{buildkit}", "localhost:7072": f"localhost:{buildkit}"}
         for volume in ("etc/tls", "etc/workers", "etc/clients", "data/coordinator", "data/workers"):
             (self.root / volume).mkdir(parents=True)
         self.environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CROSSMILL_")},
@@ -125,6 +126,10 @@ class Compose(unittest.TestCase):
         (context / "Dockerfile").write_text("FROM tiny\nRUN echo text >/file\n")
         built = self.cli("build", "--progress", "plain", context)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr + self.logs())
+        # The door for Docker's clients has the same certificate, and lets in who shows one.
+        shown = subprocess.run(["openssl", "s_client", "-connect", self.here("localhost:7072"), "-verify_hostname", "localhost", "-CAfile",
+                                self.root / "etc/clients/ca.pem"], input="", capture_output=True, text=True, timeout=60)
+        self.assertIn("Verify return code: 0 (ok)", shown.stdout, shown.stderr + self.logs())
 
 
 if __name__ == "__main__":
