@@ -10,9 +10,9 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/oci/image_walk.h"
+#include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
 #include "coordinator/buildkit/outputs/recorded_statements.h"
-#include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -104,9 +104,9 @@ absl::StatusOr<std::string> ContentService::Find(const CallerIdentity& caller, c
 grpc::Status ContentService::Info(grpc::ServerContext* context, const content::InfoRequest* request,
                                   content::InfoResponse* response) {
   const auto caller = services_.admit(*context, v1::ACCESS_READ);
-  if (!caller.ok()) return ToClient(caller.status());
+  if (!caller.ok()) return rpc::ToGrpc(caller.status());
   const auto found = Find(*caller, request->digest());
-  if (!found.ok()) return ToClient(found.status());
+  if (!found.ok()) return rpc::ToGrpc(found.status());
   response->mutable_info()->set_digest(request->digest());
   response->mutable_info()->set_size(static_cast<int64_t>(found->size()));
   return grpc::Status::OK;
@@ -115,12 +115,12 @@ grpc::Status ContentService::Info(grpc::ServerContext* context, const content::I
 grpc::Status ContentService::Read(grpc::ServerContext* context, const content::ReadContentRequest* request,
                                   grpc::ServerWriter<content::ReadContentResponse>* writer) {
   const auto caller = services_.admit(*context, v1::ACCESS_READ);
-  if (!caller.ok()) return ToClient(caller.status());
+  if (!caller.ok()) return rpc::ToGrpc(caller.status());
   const auto found = Find(*caller, request->digest());
-  if (!found.ok()) return ToClient(found.status());
+  if (!found.ok()) return rpc::ToGrpc(found.status());
   const auto whole = static_cast<int64_t>(found->size());
   if (request->offset() < 0 || request->offset() > whole || request->size() < 0) {
-    return ToClient(absl::OutOfRangeError(
+    return rpc::ToGrpc(absl::OutOfRangeError(
         fmt::format("content {}: it has {} bytes", Printable(request->digest()), whole)));
   }
   const int64_t rest = whole - request->offset();
