@@ -51,6 +51,20 @@ constexpr LimitName Uploads(std::string_view name, std::string_view meaning) {
           [](Limits& limits, int64_t value) { limits.uploads.*Member = value; }};
 }
 
+// Numbers of threads and descriptors are ints further down.
+template <auto Member>
+constexpr LimitName BuildKit(std::string_view name, std::string_view meaning) {
+  return {name, meaning, [](const Limits& limits) { return limits.buildkit.*Member; },
+          [](Limits& limits, int64_t value) { limits.buildkit.*Member = value; }};
+}
+template <auto Member>
+constexpr LimitName BuildKitNumber(std::string_view name, std::string_view meaning) {
+  return {
+      name, meaning, [](const Limits& limits) { return limits.buildkit.*Member; },
+      [](Limits& limits, int64_t value) { limits.buildkit.*Member = std::min<int64_t>(value, 1'000'000); }};
+}
+
+using buildkit::FrontLimits;
 using plan::RecipeLimits;
 using Tcp = ConnectionLimits;
 constexpr auto kTcp = &DoorSettings::tcp;
@@ -105,6 +119,32 @@ constexpr LimitName kLimits[] = {
     Uploads<&UploadLimits::idle_seconds>("upload-idle", "seconds for which an upload may send nothing"),
     Uploads<&UploadLimits::kept_seconds>("upload-kept-seconds",
                                          "seconds for which an interrupted upload is kept"),
+    BuildKitNumber<&FrontLimits::connections>("buildkit-connections", "connections to --buildkit"),
+    BuildKitNumber<&FrontLimits::connections_of_peer>("buildkit-peer-connections",
+                                                      "connections to --buildkit of one address"),
+    BuildKitNumber<&FrontLimits::unknown_connections>(
+        "buildkit-unknown-connections", "connections to --buildkit that have shown no certificate"),
+    BuildKitNumber<&FrontLimits::unknown_connections_of_peer>(
+        "buildkit-unknown-peer-connections",
+        "connections to --buildkit of one address that have shown no certificate"),
+    BuildKitNumber<&FrontLimits::local_connections>("buildkit-local-connections",
+                                                    "connections to buildkit.sock"),
+    BuildKitNumber<&FrontLimits::calls>("buildkit-connection-calls",
+                                        "calls of a BuildKit client on one connection at the same time"),
+    BuildKitNumber<&FrontLimits::threads>("buildkit-call-threads",
+                                          "threads for calls of BuildKit clients; a build has five calls"),
+    BuildKit<&FrontLimits::message_bytes>("buildkit-message-bytes",
+                                          "bytes of messages of BuildKit clients that are being read"),
+    BuildKitNumber<&FrontLimits::sessions>("buildkit-sessions", "sessions of BuildKit clients"),
+    BuildKitNumber<&FrontLimits::sessions_of_client>("buildkit-client-sessions",
+                                                     "sessions of one BuildKit client"),
+    BuildKitNumber<&FrontLimits::builds>("buildkit-builds", "builds of BuildKit clients at the same time"),
+    BuildKitNumber<&FrontLimits::builds_of_client>("buildkit-client-builds",
+                                                   "builds of one BuildKit client at the same time"),
+    BuildKit<&FrontLimits::folder_entries>("buildkit-folder-entries",
+                                           "files and folders of one folder that a BuildKit client sends"),
+    BuildKit<&FrontLimits::folder_bytes>("buildkit-folder-bytes",
+                                         "bytes of one folder that a BuildKit client sends"),
 };
 
 }  // namespace

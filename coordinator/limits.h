@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "coordinator/buildkit/front_limits.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/rpc/connections/door_shares.h"
 #include "coordinator/rpc/upload_sessions.h"
@@ -22,6 +23,7 @@ struct Limits {
   int64_t matrix = 64;
   DoorSettings doors;
   UploadLimits uploads;
+  buildkit::FrontLimits buildkit;
 };
 
 struct LimitName {

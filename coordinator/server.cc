@@ -481,11 +481,13 @@ class ServerImpl final : public Server {
   }
 
   absl::Status OpenBuildKit(const v1::Platform& platform) {
-    const buildkit::FrontOptions options{options_.data_folder, options_.buildkit_address,
-                                         options_.listen.certificate_file, options_.listen.key_file,
-                                         options_.buildkit_client_ca};
-    const buildkit::ExportServices exports{*blobs_, *images_, *image_records_, assembler_->compressor(),
-                                           evidence_.get()};
+    const buildkit::FrontOptions options{
+        options_.data_folder,     options_.buildkit_address,   options_.listen.certificate_file,
+        options_.listen.key_file, options_.buildkit_client_ca, options_.limits.buildkit};
+    buildkit::ExportServices exports{*blobs_, *images_, *image_records_, assembler_->compressor(),
+                                     evidence_.get()};
+    exports.temporary_folder = options_.data_folder;
+    exports.take_room = [this](int64_t bytes) { return room_->Take(RoomFor::kNew, bytes); };
     const auto page = [this] { return http_door_ ? http_door_->url() : ""; };
     ASSIGN_OR_RETURN(
         buildkit_, buildkit::BuildKitFront::Start(

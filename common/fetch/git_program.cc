@@ -71,6 +71,13 @@ std::vector<std::string> AnonymousEnvironment() {
   return environment;
 }
 
+// As one word of a shell's.
+std::string Quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char byte : text) quoted += byte == '\'' ? std::string("'\\''") : std::string(1, byte);
+  return quoted + "'";
+}
+
 bool HasVariable(const std::vector<std::string>& environment, std::string_view name) {
   return std::any_of(environment.begin(), environment.end(), [name](std::string_view variable) {
     return variable.starts_with(name) && variable.substr(name.size()).starts_with('=');
@@ -110,6 +117,28 @@ GitProgram::GitProgram(GitProgramOptions options)
       {"core.packedGitLimit", "1g"},
       {"core.logAllRefUpdates", "false"},
   };
+  const GitAccess& access = options_.access;
+  if (!access.authorization.empty()) {
+    settings_.emplace_back(fmt::format("http.{}.extraHeader", access.header_scope),
+                           "Authorization: " + access.authorization);
+  }
+}
+
+std::string GitProgram::SshCommand() const {
+  const GitAccess& access = options_.access;
+  std::vector<std::string> options = {
+      "BatchMode=yes",
+      "IdentityFile=none",
+      "IdentityAgent=" + access.agent_socket,
+      "GSSAPIAuthentication=no",
+      "HostbasedAuthentication=no",
+      "ForwardAgent=no",
+      "ClearAllForwardings=yes",
+      "UserKnownHostsFile=" + access.known_hosts,
+      fmt::format("StrictHostKeyChecking={}", access.believe_new_hosts ? "accept-new" : "yes")};
+  std::string command = "ssh -F /dev/null";
+  for (const std::string& option : options) command += " -o " + Quoted(option);
+  return command;
 }
 
 void GitProgram::UseCredentials(const std::string& site, const std::string& user,
@@ -147,7 +176,7 @@ void GitProgram::ReadUserSettings() {
 }
 
 ProcessOptions GitProgram::Prepare(const std::string& folder, const std::vector<std::string>& arguments) {
-  if (!options_.anonymous) ReadUserSettings();
+  if (!options_.anonymous && options_.access.agent_socket.empty()) ReadUserSettings();
   ProcessOptions process;
   // The umask and limits of a process with threads cannot be changed for one child.
   const std::string limit =
@@ -155,9 +184,14 @@ ProcessOptions GitProgram::Prepare(const std::string& folder, const std::vector<
   process.argv = {"/bin/sh", "-c", fmt::format("umask 022 && {}exec git \"$@\"", limit), "git"};
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
   process.working_folder = folder;
-  std::vector<std::string> environment = options_.anonymous ? AnonymousEnvironment() : CleanEnvironment();
-  if (!options_.anonymous && !own_ssh_ && !HasVariable(environment, "GIT_SSH") &&
-      !HasVariable(environment, "GIT_SSH_COMMAND")) {
+  const bool by_agent = !options_.access.agent_socket.empty();
+  std::vector<std::string> environment =
+      options_.anonymous || by_agent ? AnonymousEnvironment() : CleanEnvironment();
+  if (by_agent) {
+    environment.emplace_back("SSH_AUTH_SOCK=" + options_.access.agent_socket);
+    environment.emplace_back("GIT_SSH_COMMAND=" + SshCommand());
+  } else if (!options_.anonymous && !own_ssh_ && !HasVariable(environment, "GIT_SSH") &&
+             !HasVariable(environment, "GIT_SSH_COMMAND")) {
     environment.emplace_back("GIT_SSH_COMMAND=ssh -o BatchMode=yes");
   }
   environment.insert(environment.end(), variables_.begin(), variables_.end());

@@ -15,6 +15,22 @@
 
 namespace crossmill::fetch {
 
+// What somebody else brings along to get at a repository. It is used for that alone, and beside it nothing of
+// what this machine's user has for ssh.
+struct GitAccess {
+  // http(s): the value of the header Authorization for URLs that begin with `header_scope`; in the program's
+  // environment only.
+  std::string header_scope;
+  std::string authorization;
+  // ssh: the socket of an agent; empty: none is used.
+  std::string agent_socket;
+  // With an agent, the file of hosts' keys, as ssh has it. The machine's own (/etc/ssh/ssh_known_hosts)
+  // counts, too.
+  std::string known_hosts;
+  // A host that no file knows is believed, and noted in `known_hosts`.
+  bool believe_new_hosts = false;
+};
+
 struct GitProgramOptions {
   // Of the whole work, over all calls.
   absl::Duration time_limit = absl::Minutes(30);
@@ -27,6 +43,7 @@ struct GitProgramOptions {
   // The address was not the user's own choice: only https, http and git, and nothing of what opens doors to
   // the user (settings, credential helpers, netrc, ssh and its agent), also for submodules.
   bool anonymous = false;
+  GitAccess access = {};
 };
 
 // Not thread safe.
@@ -48,6 +65,8 @@ class GitProgram {
 
  private:
   void ReadUserSettings();
+  // How ssh is started with an agent that somebody brought along.
+  std::string SshCommand() const;
   ProcessOptions Prepare(const std::string& folder, const std::vector<std::string>& arguments);
   // What the end of `git WHAT` means.
   absl::Status Judge(const std::string& what, const ProcessResult& result, std::string_view errors) const;

@@ -46,7 +46,7 @@ absl::Status WriteTreesTar(BlobStore& blobs, std::vector<PlatformImage> images, 
   });
   layer::CanonicalTarWriter tar(sink);
   for (const PlatformImage& image : images) {
-    ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(options.temporary_folder));
+    ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(options.temporary_folder, options.admit));
     Flattener flattener(contents);
     RETURN_IF_ERROR(AddImageLayers(blobs, image.manifest, flattener));
     if (options.amend) RETURN_IF_ERROR(options.amend(image, flattener));

@@ -32,6 +32,8 @@ struct TreesOptions {
   bool split = false;
   // NamelessFile::Create says which one if it is empty. Contents of one platform at a time are there.
   std::string temporary_folder;
+  // As NamelessFile::Create; may be empty.
+  NamelessFile::Admit admit;
   // May add to a platform's tree before it is written. May be empty.
   std::function<absl::Status(const PlatformImage& image, Flattener& tree)> amend;
 };

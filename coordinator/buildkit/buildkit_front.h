@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "coordinator/buildkit/front_limits.h"
 #include "coordinator/buildkit/solve/solve_services.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -20,6 +21,7 @@ struct FrontOptions {
   std::string certificate_file, key_file;
   // PEM, whose certificates name tokens by their common name; empty: those of the farm's authority only.
   std::string client_authorities_file;
+  FrontLimits limits = {};
 };
 
 // What it takes of the farm; all outlives it.

@@ -18,6 +18,7 @@
 #include "coordinator/core/standing/author.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
+#include "coordinator/engine/planning/source_replacements.h"
 #include "coordinator/engine/restored_leases.h"
 #include "coordinator/engine/unwanted_runs.h"
 
@@ -74,6 +75,7 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
   RETURN_IF_ERROR(CheckPriorityOf(submission, engine.most_priority));
   RETURN_IF_ERROR(CheckTags(submission.options()));
   RETURN_IF_ERROR(plan::CheckRecipeFields(submission.recipe()));
+  RETURN_IF_ERROR(CheckReplacements(submission));
   plan::PlanOptions options =
       PlanOptionsOf(submission.options(), engine.build_platform, engine.planning_limits);
   pattern::Effort effort(std::max<int64_t>(engine.planning_limits.effort / kCheckPart, 1), stop);

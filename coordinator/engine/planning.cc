@@ -13,6 +13,7 @@
 #include "common/plan/remote_source.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
+#include "coordinator/engine/planning/source_replacements.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -101,9 +102,10 @@ class ContextReader {
 // Puts content in the place of every pattern and reference of a plan. Used once.
 class SourceResolver {
  public:
-  SourceResolver(const v1::Recipe& recipe, const plan::PlanOptions& options, const PlanningParts& parts,
-                 const PlanningCalls& calls, v1::BuildPlan& plan)
-      : recipe_(recipe),
+  SourceResolver(const v1::BuildSubmission& submission, const plan::PlanOptions& options,
+                 const PlanningParts& parts, const PlanningCalls& calls, v1::BuildPlan& plan)
+      : recipe_(submission.recipe()),
+        replacements_(submission),
         effort_(options.effort),
         parts_(parts),
         calls_(calls),
@@ -242,11 +244,12 @@ class SourceResolver {
   }
 
   absl::StatusOr<v1::ContextMatches> FetchFile(const v1::Step& step, const v1::RemoteFile& wanted) {
+    const v1::RemoteFile taken = replacements_.FileFor(wanted);
     ASSIGN_OR_RETURN(
         const RemoteSources::File file,
-        parts_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url()), calls_.stop));
+        parts_.remote->FetchFile(taken.url(), taken.checksum(), ProgressOf(taken.url()), calls_.stop));
     v1::RemoteSource found;
-    found.set_url(wanted.url());
+    found.set_url(taken.url());
     found.set_digest(file.digest.Oci());
     found.set_bytes(file.digest.size);
     found.set_cached(file.cached);
@@ -265,11 +268,12 @@ class SourceResolver {
   }
 
   absl::StatusOr<v1::ContextMatches> FetchGit(const v1::Step& step, const v1::RemoteGit& wanted) {
+    const v1::RemoteGit taken = replacements_.RepositoryFor(wanted);
     ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
-                     parts_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
-                                             ProgressOf(wanted.url()), calls_.stop));
+                     parts_.remote->FetchGit(taken.url(), taken.checksum(), taken.keep_git_dir(),
+                                             ProgressOf(taken.url()), calls_.stop));
     v1::RemoteSource found;
-    found.set_url(wanted.url());
+    found.set_url(taken.url());
     found.set_commit(tree.commit);
     found.set_cached(tree.cached);
     Note(step, found);
@@ -291,6 +295,7 @@ class SourceResolver {
   }
 
   const v1::Recipe& recipe_;
+  const SourceReplacements replacements_;
   pattern::Effort* const effort_;
   const PlanningParts& parts_;
   const PlanningCalls& calls_;
@@ -302,10 +307,13 @@ class SourceResolver {
 
 // When the one thing that `step` adds was last changed, as its server or its commit says; nullopt: nobody
 // says.
-absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const PlanningParts& parts,
-                                                    const PlanningCalls& calls) {
+absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step,
+                                                    const SourceReplacements& replacements,
+                                                    const PlanningParts& parts, const PlanningCalls& calls) {
   const v1::CopySource& source = step.copy().sources(0);
-  const std::string url = source.has_remote_git() ? source.remote_git().url() : source.remote_file().url();
+  const v1::RemoteGit git = replacements.RepositoryFor(source.remote_git());
+  const v1::RemoteFile wanted = replacements.FileFor(source.remote_file());
+  const std::string url = source.has_remote_git() ? git.url() : wanted.url();
   const auto failed = [&](const absl::Status& status) {
     return absl::Status(status.code(), Av(fmt::format("{}: SOURCE_DATE_EPOCH: {}: {}", At(step.range()), url,
                                                       Sv(status.message()))));
@@ -317,18 +325,19 @@ absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const 
     if (calls.on_progress) calls.on_progress(url, done, total);
   };
   if (source.has_remote_git()) {
-    const auto time = parts.remote->CommitTime(url, source.remote_git().checksum(), on_progress, calls.stop);
+    const auto time = parts.remote->CommitTime(url, git.checksum(), on_progress, calls.stop);
     if (!time.ok()) return failed(time.status());
     return *time;
   }
-  const auto file = parts.remote->FetchFile(url, source.remote_file().checksum(), on_progress, calls.stop);
+  const auto file = parts.remote->FetchFile(url, wanted.checksum(), on_progress, calls.stop);
   if (!file.ok()) return failed(file.status());
   return file->mtime == 0 ? std::nullopt : std::optional<int64_t>(file->mtime);
 }
 
-absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images,
-                                        const std::string& project, const std::stop_token& stop) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh, stop, project)
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, const std::string& reference,
+                                        bool refresh, ImageStore& images, const std::string& project,
+                                        const std::stop_token& stop) {
+  auto pinned = need.root.empty() ? images.Pin(reference, need.platform, refresh, stop, project)
                                   : images.PinRoot(need.root, need.platform, need.reference);
   if (pinned.ok() || absl::IsCancelled(pinned.status())) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
@@ -341,8 +350,9 @@ absl::StatusOr<v1::BuildPlan> Plan(const v1::BuildSubmission& submission, plan::
                                    const PlanningParts& parts, const PlanningCalls& calls) {
   const v1::Recipe& recipe = submission.recipe();
   ASSIGN_OR_RETURN(const std::optional<v1::Step> epoch_source, plan::FindEpochSource(recipe, options));
+  const SourceReplacements replacements(submission);
   if (epoch_source) {
-    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, parts, calls));
+    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, replacements, parts, calls));
   }
   std::vector<v1::PinnedImage> bases;
   while (true) {
@@ -350,14 +360,15 @@ absl::StatusOr<v1::BuildPlan> Plan(const v1::BuildSubmission& submission, plan::
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), parts.images,
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], replacements.ImageFor(needs[i].reference),
+                                                       submission.options().pull(), parts.images,
                                                        core::ProjectOf(submission), calls.stop));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }
   }
   ASSIGN_OR_RETURN(v1::BuildPlan plan, plan::MakePlan(recipe, options, bases));
-  RETURN_IF_ERROR(SourceResolver(recipe, options, parts, calls, plan).Resolve());
+  RETURN_IF_ERROR(SourceResolver(submission, options, parts, calls, plan).Resolve());
   return plan;
 }
 

@@ -97,6 +97,12 @@ int64_t Collector::Excess() const {
   return std::max<int64_t>(excess, 0);
 }
 
+int64_t Collector::WantedOf(const SweepRequest& request) const {
+  if (!request.all) return Excess();
+  if (request.keep_bytes == 0) return INT64_MAX;
+  return std::max<int64_t>(blobs_.uses().disk_bytes() - request.keep_bytes, 0);
+}
+
 absl::Status Collector::Scan() {
   for (int shard = 0; shard < BlobUses::kShards; ++shard) {
     RETURN_IF_ERROR(pacer_.Breathe());
@@ -149,8 +155,11 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
   }
   // Before a bucket the disk only loses what it has as well, or what nothing needs at all if that is wanted.
   if (options_.bucket == nullptr || request.all)
-    RETURN_IF_ERROR(Remove(order, horizon, request.all ? INT64_MAX : Excess(), request, &report));
-  if (options_.bucket != nullptr) RETURN_IF_ERROR(SweepBucket(request, needed, horizon, &report.bucket));
+    RETURN_IF_ERROR(Remove(order, horizon, WantedOf(request), request, &report));
+  // How much stays is said of the disk: the bucket keeps to its own budget then.
+  SweepRequest of_bucket = request;
+  of_bucket.all = request.all && request.keep_bytes == 0;
+  if (options_.bucket != nullptr) RETURN_IF_ERROR(SweepBucket(of_bucket, needed, horizon, &report.bucket));
   report.total_blobs = blobs_.uses().count();
   report.total_bytes = blobs_.uses().disk_bytes();
   report.longest_step = pacer_.longest();

@@ -44,6 +44,8 @@ struct SweepRequest {
   bool classify = false;
   // Only what was not used for so many seconds, where that is more than the grace time.
   int64_t unused_seconds = 0;
+  // With `all`: only until blobs take no more bytes of the disk than this.
+  int64_t keep_bytes = 0;
 };
 
 struct BlobSum {
@@ -154,6 +156,8 @@ class Collector {
   absl::Status Scan();
   // What has to go: beyond the budget, and what the disk lacks above its floor.
   int64_t Excess() const;
+  // How much of what nothing needs is to go.
+  int64_t WantedOf(const SweepRequest& request) const;
   absl::StatusOr<SweepReport> Collect(const SweepRequest& request, bool hurried);
   absl::Status SweepBucket(const SweepRequest& request, const Needed& needed, int64_t horizon,
                            BucketSweep* report);

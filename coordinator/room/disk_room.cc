@@ -120,6 +120,12 @@ absl::Status DiskRoom::Check(RoomFor use, int64_t bytes) {
       options_.folder, SpaceInWords(free), SpaceInWords(static_cast<uint64_t>(bytes)), SpaceInWords(floor)));
 }
 
+absl::Status DiskRoom::Take(RoomFor use, int64_t bytes) {
+  RETURN_IF_ERROR(Check(use, bytes));
+  Wrote(bytes);
+  return absl::OkStatus();
+}
+
 void DiskRoom::Wrote(int64_t bytes) {
   if (unseen_bytes_.fetch_add(bytes) + bytes < kLookAfter) return;
   unseen_bytes_ = 0;

@@ -54,6 +54,8 @@ class DiskRoom {
   absl::Status Check(RoomFor use, int64_t bytes = 0);
   // After each piece of a blob: many writers must not run past a floor between two looks.
   void Wrote(int64_t bytes);
+  // Both, of what is about to be written.
+  absl::Status Take(RoomFor use, int64_t bytes);
 
   RoomLevel level() const { return level_; }
   // Why, for people; empty when there is enough.

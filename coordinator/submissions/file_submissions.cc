@@ -288,17 +288,16 @@ absl::Status FileSubmissions::Fetch(Job& job, v1::BuildSubmission* submission) {
   return status;
 }
 
-absl::StatusOr<fetch::GitCheckout> FileSubmissions::CheckOutInto(const TemporaryFolder& scratch,
-                                                                 const std::string& url,
-                                                                 const std::string& checksum,
-                                                                 bool keep_git_dir,
-                                                                 const std::stop_token& stop) const {
+absl::StatusOr<fetch::GitCheckout> FileSubmissions::CheckOutInto(
+    const TemporaryFolder& scratch, const std::string& url, const std::string& checksum, bool keep_git_dir,
+    const std::stop_token& stop, const fetch::GitAccess& access) const {
   ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, options_.allow_local_git));
   if (!checksum.empty()) reference.checksum = checksum;
   fetch::GitProgramOptions program;
   program.time_limit = options_.time_limit;
   program.stop = stop;
   program.allow_local = options_.allow_local_git;
+  program.access = access;
   const fetch::FolderLimit limit{{options_.most_bytes, options_.most_files}, options_.look};
   absl::StatusOr<fetch::GitCheckout> got = fetch::CheckoutGitWithin(
       limit, reference, reference.keep_git_dir.value_or(keep_git_dir), scratch.path(), program);
@@ -309,12 +308,13 @@ absl::StatusOr<fetch::GitCheckout> FileSubmissions::CheckOutInto(const Temporary
 
 absl::StatusOr<CheckedOutRepository> FileSubmissions::CheckOut(const std::string& url,
                                                                const std::string& checksum, bool keep_git_dir,
-                                                               std::stop_token stop) {
+                                                               std::stop_token stop,
+                                                               const fetch::GitAccess& access) {
   ASSIGN_OR_RETURN(ArchivePlace place, TakePlace());
   const StopOfEither either(std::move(stop), stop_.get_token());
   ASSIGN_OR_RETURN(TemporaryFolder scratch, NewFolder());
   ASSIGN_OR_RETURN(fetch::GitCheckout checkout,
-                   CheckOutInto(scratch, url, checksum, keep_git_dir, either.token()));
+                   CheckOutInto(scratch, url, checksum, keep_git_dir, either.token(), access));
   return CheckedOutRepository{std::move(place), std::move(scratch), std::move(checkout)};
 }
 

@@ -97,11 +97,13 @@ class FileSubmissions {
   // Reads the archive to its end. INVALID_ARGUMENT: what is wrong with it, and where; RESOURCE_EXHAUSTED: a
   // limit; UNAVAILABLE: too many come at the same time; CANCELLED.
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
-  // A repository for a build that brings its own credentials in `url`: nothing of it is kept for others.
+  // A repository for a build that brings its own credentials, in `url` or as `access`: nothing of it is kept
+  // for others.
   // `checksum`: as fetch::GitReference; with `keep_git_dir` .git comes along. Errors as fetch::CheckoutGit;
   // RESOURCE_EXHAUSTED: a limit; UNAVAILABLE: too many come at the same time.
   absl::StatusOr<CheckedOutRepository> CheckOut(const std::string& url, const std::string& checksum,
-                                                bool keep_git_dir, std::stop_token stop);
+                                                bool keep_git_dir, std::stop_token stop,
+                                                const fetch::GitAccess& access = {});
   // What a Dockerfile that comes alone is built in.
   absl::StatusOr<UnpackedArchive> EmptyContext() const;
   // CANCELLED: it is no build. `author`: whose the build is.
@@ -144,7 +146,8 @@ class FileSubmissions {
   // What both kinds of checkouts do.
   absl::StatusOr<fetch::GitCheckout> CheckOutInto(const TemporaryFolder& scratch, const std::string& url,
                                                   const std::string& checksum, bool keep_git_dir,
-                                                  const std::stop_token& stop) const;
+                                                  const std::stop_token& stop,
+                                                  const fetch::GitAccess& access = {}) const;
   absl::StatusOr<ArchivePlace> TakePlace();
   // Submits what TakeContext read.
   absl::Status Admit(const v1::BuildSubmission& submission, const std::string& key,

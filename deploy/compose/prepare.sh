@@ -33,6 +33,23 @@ if [ ! -e "$etc/tls/cert.pem" ]; then
   install -m 0644 "$scratch/cert.pem" "$etc/tls/cert.pem"
 fi
 
+# Who comes with Docker's own clients shows a certificate that names a token (docs/buildkit.md): one for the person below.
+if [ ! -e "$etc/tls/buildkit-clients.pem" ]; then
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Crossmill buildx clients" \
+    -keyout "$scratch/ca-key.pem" -out "$scratch/ca.pem" 2>/dev/null
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=person" \
+    -keyout "$scratch/key.pem" -out "$scratch/request.pem" 2>/dev/null
+  printf 'extendedKeyUsage=clientAuth\n' >"$scratch/extensions"
+  openssl x509 -req -in "$scratch/request.pem" -CA "$scratch/ca.pem" -CAkey "$scratch/ca-key.pem" -CAcreateserial \
+    -days 3650 -extfile "$scratch/extensions" -out "$scratch/cert.pem" 2>/dev/null
+  # Here, too, the authority's key is kept nowhere. For more people take an authority of your own.
+  install -m 0600 "$scratch/key.pem" "$etc/clients/buildx-key.pem"
+  install -m 0644 "$scratch/cert.pem" "$etc/clients/buildx-cert.pem"
+  install -m 0644 "$scratch/ca.pem" "$etc/tls/buildkit-clients.pem"
+fi
+
 # token ROLE NAME FOLDER
 token() {
   if [ -e "$etc/$3/token" ]; then return; fi

@@ -50,10 +50,12 @@ class Rendered(unittest.TestCase):
             notes = (copy / "templates/NOTES.txt").read_text()
             (copy / "templates/notes.yaml").write_text("notes: |\n  {{- include \"notes\" . | nindent 2 }}\n")
             (copy / "templates/_notes.tpl").write_text('{{ define "notes" }}' + notes + "{{ end }}")
-            notes = yaml.safe_load(render("--show-only", "templates/notes.yaml", "--set", "monitoring.serviceMonitor=true", chart=copy))["notes"]
+            notes = yaml.safe_load(render("--show-only", "templates/notes.yaml", "--set", "monitoring.serviceMonitor=true,"
+                                          "coordinator.buildkit.enabled=true,coordinator.buildkit.clientCaSecret=people", chart=copy))["notes"]
         self.assertIn("secret generic crossmill-arm64-token", notes)
         self.assertIn("token worker 'arm64-*'", notes)
         self.assertRegex(notes, "secret generic crossmill-metrics .* token read prometheus")
+        self.assertIn("tcp://crossmill.farm.svc:7072", notes)
 
     def test_without_a_secret_there_is_a_certificate_of_the_service(self):
         secret = of_kind(documents(render()), "Secret", "crossmill-tls")[0]
@@ -72,6 +74,7 @@ class Rendered(unittest.TestCase):
 
     def test_what_makes_no_sense_is_refused_with_a_sentence(self):
         for option, words in (("sandbox=none", "rootless or privileged"),
+                              ("coordinator.buildkit.enabled=true", "needs clientCaSecret"),
                               ("workers[0].autoscaling.by=vpa,workers[0].name=x,workers[0].architecture=arm64", "keda, hpa"),
                               ("workers[0].name=x,workers[0].architecture=arm64,workers[1].name=x,workers[1].architecture=amd64",
                                "two entries")):

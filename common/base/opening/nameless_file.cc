@@ -19,7 +19,7 @@ std::string FolderOrDefault(const std::string& folder) {
 
 }  // namespace
 
-absl::StatusOr<NamelessFile> NamelessFile::Create(const std::string& folder) {
+absl::StatusOr<NamelessFile> NamelessFile::Create(const std::string& folder, Admit admit) {
   std::string place = FolderOrDefault(folder);
   UniqueFd file(open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!file.valid()) {
@@ -29,10 +29,11 @@ absl::StatusOr<NamelessFile> NamelessFile::Create(const std::string& folder) {
     if (!file.valid()) return ErrnoStatus(errno, "temporary file in " + place);
     unlink(path.c_str());
   }
-  return NamelessFile(std::move(file), std::move(place));
+  return NamelessFile(std::move(file), std::move(place), std::move(admit));
 }
 
 absl::Status NamelessFile::Append(std::string_view bytes) {
+  if (admit_ && !bytes.empty()) RETURN_IF_ERROR(admit_(static_cast<int64_t>(bytes.size())));
   while (!bytes.empty()) {
     const ssize_t count = pwrite(file_.get(), bytes.data(), bytes.size(), size_);
     if (count < 0 && errno == EINTR) continue;

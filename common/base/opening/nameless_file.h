@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,12 @@ namespace crossmill {
 // Bytes that are appended, and read from any offset. Move only. Not thread safe.
 class NamelessFile {
  public:
+  // Asked before so many bytes more are written; its error is Append's.
+  using Admit = std::function<absl::Status(int64_t bytes)>;
+
   // In the folder; empty: $TMPDIR, else /var/tmp (as large as disks are; /tmp may be memory). Errors name the
-  // folder.
-  static absl::StatusOr<NamelessFile> Create(const std::string& folder = "");
+  // folder. `admit` may be empty.
+  static absl::StatusOr<NamelessFile> Create(const std::string& folder = "", Admit admit = nullptr);
 
   int64_t size() const { return size_; }
   // RESOURCE_EXHAUSTED when the disk is full; the message names the folder.
@@ -25,10 +29,12 @@ class NamelessFile {
   absl::StatusOr<size_t> ReadAt(int64_t offset, char* buffer, size_t size) const;
 
  private:
-  NamelessFile(UniqueFd file, std::string folder) : file_(std::move(file)), folder_(std::move(folder)) {}
+  NamelessFile(UniqueFd file, std::string folder, Admit admit)
+      : file_(std::move(file)), folder_(std::move(folder)), admit_(std::move(admit)) {}
 
   UniqueFd file_;
   std::string folder_;
+  Admit admit_;
   int64_t size_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/oci/reference.h"
 #include "coordinator/buildkit/outputs/export_run.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator::buildkit {
 namespace {
@@ -85,14 +86,22 @@ absl::StatusOr<std::vector<std::string>> FullNames(const std::vector<std::string
   return full;
 }
 
-absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms) {
+absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms,
+                            const Roles& caller) {
   // Of one build; clients send one or two.
   constexpr size_t kMostExporters = 32;
   if (requests.size() > kMostExporters) {
     return absl::InvalidArgumentError(
         fmt::format("{} outputs of one build: there may be {}", requests.size(), kMostExporters));
   }
-  for (const ExporterRequest& request : requests) RETURN_IF_ERROR(ReadExporter(request, platforms).status());
+  for (const ExporterRequest& request : requests) {
+    ASSIGN_OR_RETURN(const ExporterOptions options, ReadExporter(request, platforms));
+    if (!options.push) continue;
+    for (const std::string& name : options.names) {
+      const absl::Status allowed = CheckMayPush(caller, name);
+      if (!allowed.ok()) return Annotate(allowed, fmt::format("failed to push {}", name));
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -61,11 +62,16 @@ struct ExportServices {
   LayerCompressor& layers;
   // Null: nothing is stated about images.
   BuildEvidence* evidence = nullptr;
+  // Where contents of files wait, and who is asked before they take so many bytes more of that disk:
+  // RESOURCE_EXHAUSTED, for people. Empty: NamelessFile's own folder, and nobody.
+  std::string temporary_folder = {};
+  std::function<absl::Status(int64_t bytes)> take_room = nullptr;
 };
 
 // Checks types and attributes before anything is built: INVALID_ARGUMENT or UNIMPLEMENTED names exporter and
-// attribute, and what to do.
-absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms);
+// attribute, and what to do. PERMISSION_DENIED: the caller's token may not push where one of them pushes.
+absl::Status CheckExporters(const std::vector<ExporterRequest>& requests, size_t platforms,
+                            const Roles& caller);
 // The same of what is asked to be stated (BuiltImage::attestations).
 absl::Status CheckAttestations(const std::map<std::string, std::string>& asked);
 

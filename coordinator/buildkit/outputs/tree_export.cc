@@ -62,6 +62,8 @@ class TreeExport {
                      ClientArchive::Open(session, run_.request.index, {}, run_.stop));
     oci::TreesOptions options;
     options.split = split_;
+    options.temporary_folder = run_.services.temporary_folder;
+    options.admit = run_.services.take_room;
     options.amend = [this](const oci::PlatformImage& image, oci::Flattener& tree) {
       return AddStatements(image, tree);
     };
@@ -94,7 +96,8 @@ class TreeExport {
 
   absl::StatusOr<std::unique_ptr<Tree>> Read(const oci::PlatformImage& image) {
     if (run_.stop.stop_requested()) return absl::CancelledError("cancelled");
-    ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create());
+    ASSIGN_OR_RETURN(NamelessFile contents,
+                     NamelessFile::Create(run_.services.temporary_folder, run_.services.take_room));
     auto tree = std::make_unique<Tree>(std::move(contents));
     RETURN_IF_ERROR(oci::AddImageLayers(run_.services.blobs, image.manifest, tree->files));
     RETURN_IF_ERROR(AddStatements(image, tree->files));

@@ -41,10 +41,15 @@ constexpr const char* kOperationCapabilities[] = {
     "source.git.skipsubmodules",
     "source.git.mtime",
     "source.git.fetchbycommit",
+    "source.git.httpauth",
+    "source.git.knownsshhosts",
+    "source.git.mountsshsock",
     "source.http",
     "source.http.checksum",
     "exporter.image.attestations",
     "exporter.multiple",
+    // Sizes of `prune`.
+    "gc.freespacefilter",
 };
 
 void AddPlatform(const v1::Platform& platform, moby::buildkit::v1::WorkerRecord* record) {

@@ -128,6 +128,21 @@ std::shared_ptr<ClientResult> ClientBuilds::FindResult(const std::string& caller
   return nullptr;
 }
 
+absl::StatusOr<std::shared_ptr<void>> ClientBuilds::TakeTree() {
+  MutexLock lock(mutex_);
+  if (trees_ >= limits_.trees) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "files of {} images are being read: try again when a build has ended, or export the image",
+        limits_.trees));
+  }
+  ++trees_;
+  return std::shared_ptr<void>(this, [](void* builds) {
+    auto* const self = static_cast<ClientBuilds*>(builds);
+    MutexLock freeing(self->mutex_);
+    --self->trees_;
+  });
+}
+
 void ClientBuilds::End(const std::shared_ptr<ClientBuild>& build) {
   build->board().Close(kCancelledText);
   MutexLock lock(mutex_);

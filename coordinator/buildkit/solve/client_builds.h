@@ -87,6 +87,8 @@ struct ClientBuildLimits {
   size_t most_of_caller = 96;
   // Builds that have ended and whose status can be read from its beginning.
   size_t ended = 32;
+  // Images whose files clients read: each has its paths in memory, a million at most, until its build ends.
+  size_t trees = 4;
 };
 
 // Thread safe.
@@ -105,6 +107,8 @@ class ClientBuilds {
   std::shared_ptr<StatusBoard> FindBoard(const std::string& caller, const std::string& reference);
   // A result of any build of the caller that goes on.
   std::shared_ptr<ClientResult> FindResult(const std::string& caller, const std::string& id);
+  // A place for the files of one image, until it is let go of. RESOURCE_EXHAUSTED: there is none.
+  absl::StatusOr<std::shared_ptr<void>> TakeTree();
   // It has ended: its status ends, its results are gone.
   void End(const std::shared_ptr<ClientBuild>& build);
 
@@ -122,6 +126,7 @@ class ClientBuilds {
   std::map<Key, std::shared_ptr<ClientBuild>> running_ ABSL_GUARDED_BY(mutex_);
   // The oldest first: only what was shown, a request may be large.
   std::deque<std::pair<Key, std::shared_ptr<StatusBoard>>> ended_ ABSL_GUARDED_BY(mutex_);
+  size_t trees_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

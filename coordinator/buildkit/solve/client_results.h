@@ -10,6 +10,7 @@
 #include "common/base/digest.h"
 #include "common/base/mutex.h"
 #include "coordinator/buildkit/outputs/exporters.h"
+#include "coordinator/buildkit/outputs/result_tree.h"
 #include "coordinator/buildkit/solve/definitions.h"
 #include "crossmill/v1/build.pb.h"
 
@@ -33,6 +34,9 @@ struct ClientResult {
   // Of a repository: what it was when its first file was read. Held while it is fetched.
   Mutex fetching;
   std::optional<Digest> fetched ABSL_GUARDED_BY(fetching);
+  // Of a build's image: its files, once somebody has read one, and the place that they take (ClientBuilds).
+  std::shared_ptr<const ResultTree> tree ABSL_GUARDED_BY(fetching);
+  std::shared_ptr<void> tree_place ABSL_GUARDED_BY(fetching);
 };
 
 // A new one with an id.

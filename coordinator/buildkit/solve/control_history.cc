@@ -4,6 +4,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/buildkit/history/history_filter.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/farm_caller.h"
 #include "coordinator/buildkit/solve/recipe_solver.h"
@@ -141,8 +142,13 @@ grpc::Status ControlService::ListenBuildHistory(grpc::ServerContext* context,
   SendCurrentTime(services_.clock, context);
   writer->SendInitialMetadata();
   const core::Scope scope = ScopeOf(caller->roles);
+  const auto filter =
+      HistoryFilter::Parse({request->filter().begin(), request->filter().end()}, services_.clock.Now());
+  if (!filter.ok()) return ToClient(filter.status());
   int64_t place = history_.place();
   std::vector<v1::KeptClientBuild> builds = history_.List(scope, request->activeonly(), request->ref());
+  std::erase_if(builds,
+                [&](const v1::KeptClientBuild& each) { return !filter->Matches(EventOf(each).record()); });
   // The newest ones.
   const auto limit = static_cast<size_t>(std::max(request->limit(), 0));
   if (limit > 0 && builds.size() > limit) builds.erase(builds.begin(), builds.end() - request->limit());
@@ -155,6 +161,7 @@ grpc::Status ControlService::ListenBuildHistory(grpc::ServerContext* context,
       const bk::BuildHistoryEvent event = EventOf(build);
       if (!scope.Sees(build.project())) continue;
       if (!request->ref().empty() && event.record().ref() != request->ref()) continue;
+      if (!filter->Matches(event.record())) continue;
       if (!writer->Write(event)) return grpc::Status::OK;
     }
   }

@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "coordinator/buildkit/session/session_tunnel.h"
+#include "coordinator/buildkit/solve/content_service.h"
 #include "coordinator/buildkit/solve/recipe_solver.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/rpc/peers/ownership.h"
@@ -21,13 +22,13 @@ constexpr auto kStatusPause = std::chrono::milliseconds(100);
 absl::Status CheckSolve(const bk::SolveRequest& request) {
   if (request.ref().empty() || request.ref().size() > 200)
     return absl::InvalidArgumentError("Ref: a reference of 1 to 200 characters names the build");
-  if (request.sourcepolicy().rules_size() > 0 || !request.sourcepolicysession().empty()) {
+  if (!request.sourcepolicysession().empty()) {
     return absl::UnimplementedError(
-        "source policies are not served: the farm pins and records what a build takes; leave the policy out, "
-        "or take "
-        "`crossmill verify-attestation` to judge what came");
+        "policies that the client judges (--policy, Dockerfile.rego) are not served: leave the policy out, "
+        "or "
+        "give its rules by EXPERIMENTAL_BUILDKIT_SOURCE_POLICY");
   }
-  return absl::OkStatus();
+  return SourcePolicy::Read({request.sourcepolicy()}).status();
 }
 
 }  // namespace
@@ -57,18 +58,25 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   const StopWhenCancelled gone(context);
   const std::stop_callback cancel(gone.token(), [&build] { build->Cancel(); });
   std::optional<google::rpc::Status> returned;
-  const absl::Status solved = RunSolve(build, response, &returned);
+  Exported exported;
+  const absl::Status solved = RunSolve(build, response, &returned, &exported);
   // What the client returned ends the call as it is, with its details.
   const grpc::Status status = returned ? ToClient(*returned) : ToClient(solved);
+  v1::KeptClientBuild kept;
+  if (!request->internal()) {
+    kept = KeptOf(*build, services_.clock.Now(), &status, *response);
+    if (status.ok()) KeepResults(*caller, exported, &kept);
+  }
   builds_.End(build);
-  if (!request->internal()) history_.Tell(KeptOf(*build, services_.clock.Now(), &status, *response));
+  // Before the client hears of the end: it asks for the record next.
+  if (!request->internal()) history_.Tell(std::move(kept));
   LogInfo("buildkit ref={} caller={} internal={} code={}", Printable(request->ref()),
           Printable(caller->roles.name), request->internal(), static_cast<int>(status.error_code()));
   return status;
 }
 
 absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build, bk::SolveResponse* response,
-                                      std::optional<google::rpc::Status>* returned) {
+                                      std::optional<google::rpc::Status>* returned, Exported* exported) {
   const bk::SolveRequest& request = build->request();
   std::shared_ptr<ClientSession> session;
   if (!request.session().empty()) {
@@ -96,19 +104,32 @@ absl::Status ControlService::RunSolve(const std::shared_ptr<ClientBuild>& build,
   }
   const std::shared_ptr<const FinishedBuild> finished = BuildBehind(builds_, *build, result);
   if (finished == nullptr) return absl::OkStatus();
-  const absl::Status exported = Export(*build, session, *finished, response);
-  if (!exported.ok() && build->stop().stop_requested()) return absl::CancelledError(kCancelledText);
-  return exported;
+  exported->finished = finished;
+  const absl::Status sent = Export(*build, session, *finished, response, exported);
+  if (!sent.ok() && build->stop().stop_requested()) return absl::CancelledError(kCancelledText);
+  return sent;
 }
 
 absl::Status ControlService::Export(ClientBuild& build, const std::shared_ptr<ClientSession>& session,
-                                    const FinishedBuild& finished, bk::SolveResponse* response) {
+                                    const FinishedBuild& finished, bk::SolveResponse* response,
+                                    Exported* exported) {
   for (const ExporterRequest& exporter : ExportersOf(build.request())) {
     ASSIGN_OR_RETURN(const auto answer, RunExporter(exporter, finished.image, build.caller(), session,
                                                     services_.exports, build.board(), build.stop()));
     for (const auto& [key, value] : answer) (*response->mutable_exporterresponse())[key] = value;
+    if (const auto image = answer.find("containerimage.descriptor"); image != answer.end())
+      exported->images[exporter.index] = image->second;
   }
   return absl::OkStatus();
+}
+
+void ControlService::KeepResults(const CallerIdentity& caller, const Exported& exported,
+                                 v1::KeptClientBuild* kept) const {
+  if (exported.finished == nullptr) return;
+  bk::BuildHistoryRecord record;
+  record.ParseFromString(kept->record());
+  AddResults(services_, caller, *exported.finished, exported.images, &record);
+  kept->set_record(record.SerializeAsString());
 }
 
 // ---- what is shown ----

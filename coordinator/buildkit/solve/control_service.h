@@ -3,9 +3,12 @@
 // services.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 
-#include "coordinator/buildkit/solve/build_history.h"
+#include "coordinator/buildkit/history/build_history.h"
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/solve_services.h"
 #include "moby/buildkit/v1/control_service.grpc.pb.h"
@@ -38,11 +41,19 @@ class ControlService final : public bk::Control::Service {
                      grpc::ServerWriter<bk::UsageRecord>* writer) override;
 
  private:
+  // What became of a build.
+  struct Exported {
+    std::shared_ptr<const FinishedBuild> finished;
+    // By exporter: "containerimage.descriptor" of its answer.
+    std::map<int, std::string> images;
+  };
   // `returned`: the error that the client's end of the build came to, if it did; then nothing is exported.
   absl::Status RunSolve(const std::shared_ptr<ClientBuild>& build, bk::SolveResponse* response,
-                        std::optional<google::rpc::Status>* returned);
+                        std::optional<google::rpc::Status>* returned, Exported* exported);
   absl::Status Export(ClientBuild& build, const std::shared_ptr<ClientSession>& session,
-                      const FinishedBuild& finished, bk::SolveResponse* response);
+                      const FinishedBuild& finished, bk::SolveResponse* response, Exported* exported);
+  // What a build that ended well can be asked for later, into what is kept of it.
+  void KeepResults(const CallerIdentity& caller, const Exported& exported, v1::KeptClientBuild* kept) const;
 
   // A build that ended: what the farm's record has of it.
   absl::Status Replay(const CallerIdentity& caller, const std::string& reference, std::stop_token stop,
@@ -56,6 +67,10 @@ class ControlService final : public bk::Control::Service {
 
 // Of the response header that tells clients what time it is here; sent at once.
 void SendCurrentTime(Clock& clock, grpc::ServerContext* context);
+
+// How many bytes of blobs a prune that names sizes leaves, where they use and the disk has free so many:
+// BuildKit's own rule. Pure.
+int64_t KeptByPrune(const bk::PruneRequest& request, int64_t used, int64_t free);
 
 // What is kept of a build that runs (`status` null) or has ended so. Pure.
 v1::KeptClientBuild KeptOf(ClientBuild& build, absl::Time now, const grpc::Status* status,

@@ -22,7 +22,7 @@ struct RawSource {
   Kind kind = Kind::kGit;
   // "https://host/team/app.git#ref:folder", "https://host/archive.tgz".
   std::string url;
-  std::map<std::string, std::string> attributes;
+  std::map<std::string, std::string> attributes = {};
   // Of an archive: its files are meant.
   bool unpacked = false;
 };

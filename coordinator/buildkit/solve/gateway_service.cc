@@ -67,10 +67,8 @@ grpc::Status GatewayService::Solve(grpc::ServerContext* context, const gateway::
   const StopWhenCancelled gone(context);
   const StopOfEither stop(gone.token(), (*build)->stop());
   absl::StatusOr<gateway::Result> result;
-  if (request->sourcepolicies_size() > 0) {
-    result = absl::UnimplementedError("source policies are not served: leave the policy out");
-  } else if (request->frontend().empty() && request->has_definition()) {
-    result = SolveDefinition(**build, request->definition());
+  if (request->frontend().empty() && request->has_definition()) {
+    result = SolveDefinition(**build, *request);
   } else {
     RecipeSolver solver(services_, builds_, **build, stop.token());
     solver.SetTrace(MetadataOf(*context, "traceparent"));
@@ -82,7 +80,8 @@ grpc::Status GatewayService::Solve(grpc::ServerContext* context, const gateway::
 }
 
 absl::StatusOr<gateway::Result> GatewayService::SolveDefinition(ClientBuild& build,
-                                                                const pb::Definition& definition) {
+                                                                const gateway::SolveRequest& request) {
+  const pb::Definition& definition = request.definition();
   gateway::Result result;
   // An empty graph is an empty result.
   if (definition.def().empty()) {
@@ -94,7 +93,9 @@ absl::StatusOr<gateway::Result> GatewayService::SolveDefinition(ClientBuild& bui
     ASSIGN_OR_RETURN(kept, ResultOf(build, *id));
   } else {
     kept = NewResult();
-    ASSIGN_OR_RETURN(kept->source, ReadRawSource(definition));
+    ASSIGN_OR_RETURN(RawSource source, ReadRawSource(definition));
+    ASSIGN_OR_RETURN(const SourcePolicy policy, PolicyOf(build.request(), request));
+    ASSIGN_OR_RETURN(kept->source, ChooseRawSource(policy, std::move(source)));
     build.Keep(kept);
   }
   result.mutable_ref()->set_id(kept->id);
@@ -134,7 +135,7 @@ grpc::Status GatewayService::StatFile(grpc::ServerContext* context, const gatewa
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
         ASSIGN_OR_RETURN(*response->mutable_stat(),
-                         StatResultFile(services_, build, result, request->path(), stop));
+                         StatResultFile(services_, builds_, build, result, request->path(), stop));
         return absl::OkStatus();
       });
 }
@@ -144,16 +145,9 @@ grpc::Status GatewayService::ReadFile(grpc::ServerContext* context, const gatewa
   return WithResult(
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
-        ASSIGN_OR_RETURN(std::string text,
-                         ReadResultFile(services_, build, result, request->filepath(), kMostFile, stop));
-        if (request->has_range()) {
-          const auto size = static_cast<int64_t>(text.size());
-          const int64_t offset = std::clamp<int64_t>(request->range().offset(), 0, size);
-          const int64_t length = request->range().length() <= 0
-                                     ? size - offset
-                                     : std::min<int64_t>(request->range().length(), size - offset);
-          text = text.substr(static_cast<size_t>(offset), static_cast<size_t>(length));
-        }
+        const FileRange range{request->range().offset(), request->range().length()};
+        ASSIGN_OR_RETURN(std::string text, ReadResultFile(services_, builds_, build, result,
+                                                          request->filepath(), range, kMostFile, stop));
         response->set_data(std::move(text));
         return absl::OkStatus();
       });
@@ -164,9 +158,9 @@ grpc::Status GatewayService::ReadDir(grpc::ServerContext* context, const gateway
   return WithResult(
       context, request->ref(),
       [&](ClientBuild& build, ClientResult& result, const std::stop_token& stop) -> absl::Status {
-        ASSIGN_OR_RETURN(
-            const std::vector<gateway::FileStat> entries,
-            ListResultFolder(services_, build, result, request->dirpath(), request->includepattern(), stop));
+        ASSIGN_OR_RETURN(const std::vector<gateway::FileStat> entries,
+                         ListResultFolder(services_, builds_, build, result, request->dirpath(),
+                                          request->includepattern(), stop));
         for (const gateway::FileStat& entry : entries) *response->add_entries() = entry;
         return absl::OkStatus();
       });

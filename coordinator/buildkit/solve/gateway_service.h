@@ -44,7 +44,7 @@ class GatewayService final : public gateway::LLBBridge::Service {
   // A call that reads files of a result, until it is done, the client cancels it, or the build ends.
   using ReadOfResult = std::function<absl::Status(ClientBuild&, ClientResult&, const std::stop_token&)>;
   grpc::Status WithResult(grpc::ServerContext* context, const std::string& id, const ReadOfResult& read);
-  absl::StatusOr<gateway::Result> SolveDefinition(ClientBuild& build, const pb::Definition& definition);
+  absl::StatusOr<gateway::Result> SolveDefinition(ClientBuild& build, const gateway::SolveRequest& request);
 
   const SolveServices& services_;
   ClientBuilds& builds_;

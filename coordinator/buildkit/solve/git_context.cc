@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "common/base/wiping.h"
 #include "common/rpc/channel.h"
+#include "coordinator/buildkit/session/agent_socket.h"
+#include "coordinator/buildkit/session/client_agents.h"
 #include "coordinator/buildkit/session/client_secrets.h"
 #include "coordinator/submissions/context_files.h"
 
@@ -13,6 +16,7 @@ namespace crossmill::coordinator::buildkit {
 namespace {
 
 constexpr std::string_view kTokenSecret = "GIT_AUTH_TOKEN";
+constexpr std::string_view kHeaderSecret = "GIT_AUTH_HEADER";
 // Who holds such a token, in the words of those who give them out.
 constexpr std::string_view kTokenUser = "x-access-token";
 
@@ -31,22 +35,103 @@ bool MayBeRefused(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status);
 }
 
-// The token for the host; empty: the client has none. That of the host comes before that of all.
-absl::StatusOr<std::string> ClientTokenFor(const SolveServices& services, const ClientBuild& build,
-                                           const std::string& host, const std::stop_token& stop) {
-  const auto session =
+// What a client says that it is, and how.
+struct OwnWord {
+  std::string value;
+  bool is_token = false;
+
+  bool empty() const { return value.empty(); }
+};
+
+absl::StatusOr<std::shared_ptr<ClientSession>> SessionFor(const SolveServices& services,
+                                                          const ClientBuild& build,
+                                                          const std::stop_token& stop) {
+  auto session =
       services.sessions.Wait(build.request().session(), build.caller().key, kSessionPatience, stop);
-  // A client without a session has no secrets.
-  if (absl::IsNotFound(session.status())) return "";
-  RETURN_IF_ERROR(session.status());
-  for (const std::string& id : {fmt::format("{}.{}", kTokenSecret, host), std::string(kTokenSecret)}) {
-    ASSIGN_OR_RETURN(WipedSecrets<v1::Secret> secrets, ReadClientSecrets(**session, {id}, stop));
-    if (!secrets.empty() && !secrets[0].value().empty()) return std::move(*secrets[0].mutable_value());
+  // A client without a session has nothing to say.
+  if (absl::IsNotFound(session.status())) return std::shared_ptr<ClientSession>();
+  return session;
+}
+
+// The client's word for the host; empty: it has none. That of the host comes before that of all.
+absl::StatusOr<OwnWord> ClientWordFor(const SolveServices& services, const ClientBuild& build,
+                                      const std::string& host, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionFor(services, build, stop));
+  if (session == nullptr) return OwnWord();
+  for (const std::string& suffix : {"." + host, std::string()}) {
+    for (const std::string_view name : {kHeaderSecret, kTokenSecret}) {
+      ASSIGN_OR_RETURN(WipedSecrets<v1::Secret> secrets,
+                       ReadClientSecrets(*session, {std::string(name) + suffix}, stop));
+      if (secrets.empty() || secrets[0].value().empty()) continue;
+      return OwnWord{std::move(*secrets[0].mutable_value()), name == kTokenSecret};
+    }
   }
-  return "";
+  return OwnWord();
+}
+
+// The URL as git is given it: without what names a revision.
+std::string RemoteOf(std::string_view url) { return std::string(url.substr(0, url.find_first_of("#?"))); }
+
+// To which URLs a header goes: the repository's own; on github.com all, as its own programs have it.
+std::string HeaderScopeOf(const std::string& remote) {
+  for (const std::string_view site : {"https://github.com/", "https://www.github.com/"}) {
+    if (remote.starts_with(site)) return std::string(site);
+  }
+  return remote;
+}
+
+absl::StatusOr<GitContext> CheckOutPrivately(const SolveServices& services, const GitWish& wish,
+                                             const std::string& url, const fetch::GitAccess& access,
+                                             const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const CheckedOutRepository own,
+                   services.archives.CheckOut(url, wish.checksum, wish.keep_git_dir, stop, access));
+  ContextFiles files;
+  files.folder = own.checkout.folder;
+  // Which file is the Dockerfile the caller knows.
+  files.dockerfile = "";
+  v1::Recipe taken;
+  std::vector<std::string> notes;
+  RETURN_IF_ERROR(TakeContext(files, services.blobs, services.clock, stop, &taken, &notes));
+  return GitContext{FromProto(taken.context_root()), own.checkout.commit, own.checkout.commit_time};
+}
+
+// NOT_FOUND: the client forwards no such agent.
+absl::StatusOr<GitContext> FetchByAgent(const SolveServices& services, const ClientBuild& build,
+                                        const GitWish& wish, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionFor(services, build, stop));
+  if (session == nullptr) return absl::NotFoundError("no session");
+  ASSIGN_OR_RETURN(const std::string missing, MissingAgents(*session, {wish.agent}, stop));
+  if (!missing.empty()) return absl::NotFoundError(missing);
+  ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create());
+  ASSIGN_OR_RETURN(const std::unique_ptr<AgentSocket> agent,
+                   AgentSocket::Open(session, wish.agent, folder.path()));
+  fetch::GitAccess access;
+  access.agent_socket = agent->path();
+  access.known_hosts = folder.Path("known_hosts");
+  access.believe_new_hosts = wish.known_hosts.empty();
+  RETURN_IF_ERROR(WriteFileAtomic(access.known_hosts, wish.known_hosts, 0600));
+  auto fetched = CheckOutPrivately(services, wish, wish.url, access, stop);
+  // The client's agent is there: that is no reason to try another way.
+  if (absl::IsNotFound(fetched.status())) return absl::InvalidArgumentError(fetched.status().message());
+  return fetched;
 }
 
 }  // namespace
+
+GitWish WishOf(const RawSource& source) {
+  const auto attribute = [&](const char* name) {
+    const auto found = source.attributes.find(name);
+    return found == source.attributes.end() ? std::string() : found->second;
+  };
+  GitWish wish;
+  wish.url = source.url;
+  wish.checksum = attribute("git.checksum");
+  wish.keep_git_dir = attribute("git.keepgitdir") == "true";
+  if (const std::string agent = attribute("git.mountsshsock"); !agent.empty()) wish.agent = agent;
+  wish.known_hosts = attribute("git.knownsshhosts");
+  if (!wish.known_hosts.empty() && !wish.known_hosts.ends_with("\n")) wish.known_hosts += "\n";
+  return wish;
+}
 
 std::string TokenHostOf(std::string_view url) {
   const size_t scheme = url.find("://");
@@ -60,29 +145,45 @@ std::string TokenHostOf(std::string_view url) {
   return encrypted || rpc::IsLoopback(host) ? std::string(host) : "";
 }
 
+bool IsSshUrl(std::string_view url) {
+  if (url.starts_with("ssh://") || url.starts_with("git+ssh://")) return true;
+  if (url.find("://") != std::string_view::npos) return false;
+  // As fetch::IsGitUrl tells them from paths.
+  const size_t colon = url.find(':');
+  return colon != std::string_view::npos && url.substr(0, colon).find('@') != std::string_view::npos;
+}
+
 absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const ClientBuild& build,
                                            const GitWish& wish, const RemoteSources::OnProgress& progress,
                                            std::stop_token stop) {
+  if (IsSshUrl(wish.url)) {
+    auto fetched = FetchByAgent(services, build, wish, stop);
+    if (!absl::IsNotFound(fetched.status())) return fetched;
+  }
   absl::StatusOr<GitContext> shared = FetchShared(services, wish, progress, stop);
   const std::string host = TokenHostOf(wish.url);
   if (shared.ok() || !MayBeRefused(shared.status()) || host.empty()) return shared;
-  ASSIGN_OR_RETURN(std::string token, ClientTokenFor(services, build, host, stop));
-  if (token.empty()) return shared.status();
-  const size_t authority = wish.url.find("://") + 3;
-  std::string url = fmt::format("{}{}:{}@{}", wish.url.substr(0, authority), kTokenUser, EncodePercent(token),
-                                wish.url.substr(authority));
-  Wipe(&token);
-  auto own = services.archives.CheckOut(url, wish.checksum, wish.keep_git_dir, stop);
+  ASSIGN_OR_RETURN(OwnWord word, ClientWordFor(services, build, host, stop));
+  if (word.empty()) return shared.status();
+  std::string url = wish.url;
+  fetch::GitAccess access;
+  if (word.is_token) {
+    const size_t authority = wish.url.find("://") + 3;
+    url = fmt::format("{}{}:{}@{}", wish.url.substr(0, authority), kTokenUser, EncodePercent(word.value),
+                      wish.url.substr(authority));
+  } else if (word.value.find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos) {
+    Wipe(&word.value);
+    return absl::InvalidArgumentError(
+        "secret GIT_AUTH_HEADER: expected one line: \"basic ...\", \"bearer ...\"");
+  } else {
+    access.header_scope = HeaderScopeOf(RemoteOf(wish.url));
+    access.authorization = word.value;
+  }
+  auto own = CheckOutPrivately(services, wish, url, access, stop);
+  Wipe(&word.value);
   Wipe(&url);
-  RETURN_IF_ERROR(own.status());
-  ContextFiles files;
-  files.folder = own->checkout.folder;
-  // Which file is the Dockerfile the caller knows.
-  files.dockerfile = "";
-  v1::Recipe taken;
-  std::vector<std::string> notes;
-  RETURN_IF_ERROR(TakeContext(files, services.blobs, services.clock, stop, &taken, &notes));
-  return GitContext{FromProto(taken.context_root()), own->checkout.commit, own->checkout.commit_time};
+  Wipe(&access.authorization);
+  return own;
 }
 
 }  // namespace crossmill::coordinator::buildkit

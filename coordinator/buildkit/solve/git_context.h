@@ -1,5 +1,5 @@
 // Repositories as contexts of BuildKit's clients: fetched as for everybody and, where the repository refuses
-// that, with the token that the client's session has for it.
+// that, with the header or token that the client's session has for it; over ssh with the client's agent.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/digest.h"
 #include "coordinator/buildkit/solve/client_builds.h"
+#include "coordinator/buildkit/solve/definitions.h"
 #include "coordinator/buildkit/solve/solve_services.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -20,7 +21,14 @@ struct GitWish {
   // A commit id or the beginning of one that it must mean; empty: whatever it means.
   std::string checksum;
   bool keep_git_dir = false;
+  // Of ssh: the agent's name in the session, and hosts' keys in the form of ssh's file; empty: which host it
+  // is is believed at this fetch.
+  std::string agent = "default";
+  std::string known_hosts = {};
 };
+
+// What a definition's source asks for.
+GitWish WishOf(const RawSource& source);
 
 struct GitContext {
   Digest root;
@@ -29,13 +37,18 @@ struct GitContext {
   std::optional<int64_t> time;
 };
 
-// The client's token (secrets GIT_AUTH_TOKEN.HOST and GIT_AUTH_TOKEN, as BuildKit's clients give them) is
-// asked for only after the repository has refused to be read without, and goes to no other host, and over
-// https only, but for this machine. What came with it is fetched for this build alone: nobody else is given
-// it by the URL. Errors are those of the fetch that was tried last, without credentials.
+// The client's own words for who it is (the secrets GIT_AUTH_HEADER.HOST, GIT_AUTH_TOKEN.HOST,
+// GIT_AUTH_HEADER, GIT_AUTH_TOKEN, in this order, as BuildKit's clients give them) are asked for only after
+// the repository has refused to be read without, and go to no other host, and over https only, but for this
+// machine. An ssh address is read with the client's agent if it forwards one, and then with nothing of this
+// machine's user. What came by either is fetched for this build alone: nobody else is given it by the URL.
+// Errors are those of the fetch that was tried last, without credentials.
 absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const ClientBuild& build,
                                            const GitWish& wish, const RemoteSources::OnProgress& progress,
                                            std::stop_token stop);
+
+// Whether the repository is reached by ssh: "ssh://..." and "git@host:path". Pure.
+bool IsSshUrl(std::string_view url);
 
 // The host that a token for the URL is for ("git.example:8443"); empty: no token goes there. Pure.
 std::string TokenHostOf(std::string_view url);

@@ -19,9 +19,12 @@ void Add(const v1::ContextPattern& pattern, RecipePreview* preview) {
 }
 
 void Add(const v1::Step& step, RecipePreview* preview) {
+  bool remote = false;
   for (const v1::CopySource* source : plan::SourcesOf(step)) {
     if (source->has_context_pattern()) Add(source->context_pattern(), preview);
+    remote = remote || source->has_remote_file() || source->has_remote_git();
   }
+  if (remote) preview->remote_steps.push_back(step);
   if (!step.has_run()) return;
   for (const v1::RunMount& mount : step.run().mounts()) {
     if (mount.type() == v1::RunMount::TYPE_SECRET) preview->secret_ids.insert(mount.id());
@@ -66,6 +69,8 @@ absl::StatusOr<RecipePreview> PreviewRecipe(const v1::Recipe& recipe, const v1::
   ASSIGN_OR_RETURN(const v1::BuildPlan plan, plan::MakePlan(recipe, options, bases));
   if (stop.stop_requested()) return absl::CancelledError("planning was cancelled");
   RecipePreview preview;
+  // No other step may need it.
+  if (epoch_source) preview.remote_steps.push_back(*epoch_source);
   for (const v1::StagePlan& stage : plan.stages()) {
     for (const v1::Step& step : stage.steps()) Add(step, &preview);
   }

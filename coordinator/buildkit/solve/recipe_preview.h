@@ -28,6 +28,8 @@ struct RecipePreview {
   std::map<std::string, NeededPaths> contexts;
   std::set<std::string> secret_ids;
   std::set<std::string> ssh_ids;
+  // Those that fetch files or repositories.
+  std::vector<v1::Step> remote_steps;
 };
 
 using PinNeeded = std::function<absl::StatusOr<v1::PinnedImage>(const plan::BaseNeed&)>;

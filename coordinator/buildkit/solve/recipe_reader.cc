@@ -9,9 +9,10 @@
 #include "common/context/recipe_files.h"
 #include "common/fetch/archive.h"
 #include "common/fetch/git_reference.h"
+#include "coordinator/buildkit/files/context_tree.h"
+#include "coordinator/buildkit/policy/policy_choice.h"
 #include "coordinator/buildkit/session/client_layout.h"
 #include "coordinator/buildkit/session/client_upload.h"
-#include "coordinator/buildkit/solve/context_tree.h"
 #include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
 #include "coordinator/submissions/context_files.h"
@@ -86,6 +87,7 @@ std::vector<std::string> ExcludePatterns(std::string_view text) {
 }
 
 absl::StatusOr<std::shared_ptr<ClientSession>> RecipeReader::SessionOf(const std::string& folder) {
+  if (!folder.empty()) RETURN_IF_ERROR(CheckSource(policy_, "local://" + folder));
   const auto own = attributes_.folder_sessions.find(folder);
   const std::string& id = own == attributes_.folder_sessions.end() ? build_.request().session() : own->second;
   return services_.sessions.Wait(id, build_.caller().key, kSessionPatience, stop_);
@@ -104,7 +106,7 @@ absl::Status RecipeReader::ReadDefinition(v1::Recipe* recipe) {
     if (fetched_->time) recipe->set_context_time(*fetched_->time);
     recipe->set_context_commit(fetched_->commit);
     if (source.kind == Kind::kGit || source.kind == Kind::kHttp)
-      recipe->set_context_origin(fetch::OriginOfUrl(source.value));
+      recipe->set_context_origin(fetch::OriginOfUrl(fetched_->url));
   }
   const std::shared_ptr<ProgressVertex> vertex =
       build_.board().Begin(fmt::format("[internal] load build definition from {}", attributes_.file));
@@ -214,32 +216,48 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::Fetch(const NamedSour
   }
 }
 
-absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(const std::string& url,
-                                                                    ProgressVertex& vertex) {
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(
+    const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
   const auto progress = [&](int64_t done, int64_t total) { vertex.Status("receiving", done, total, false); };
   const auto keep = std::find_if(
       attributes_.recipe.build_arguments().begin(), attributes_.recipe.build_arguments().end(),
       [](const v1::BuildArgument& each) { return each.name() == "BUILDKIT_CONTEXT_KEEP_GIT_DIR"; });
   const bool keep_git_dir =
       keep != attributes_.recipe.build_arguments().end() && (keep->value() == "1" || keep->value() == "true");
-  ASSIGN_OR_RETURN(const GitContext git,
-                   FetchGitContext(services_, build_, {url, "", keep_git_dir}, progress, stop_));
+  GitWish wish = WishOf({.kind = RawSource::Kind::kGit, .url = url, .attributes = attributes});
+  ASSIGN_OR_RETURN(const ChosenRepository chosen,
+                   ChooseRepository(policy_, {url, wish.checksum, keep_git_dir || wish.keep_git_dir}));
+  if (chosen.url != url)
+    vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
+  wish.url = chosen.url;
+  wish.checksum = chosen.checksum;
+  wish.keep_git_dir = chosen.keep_git_dir;
+  ASSIGN_OR_RETURN(const GitContext git, FetchGitContext(services_, build_, wish, progress, stop_));
   FetchedContext fetched;
+  fetched.url = chosen.url;
   fetched.tree = git.root;
   fetched.commit = git.commit;
   fetched.time = git.time;
   return fetched;
 }
 
-absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(const std::string& url,
-                                                                     ProgressVertex& vertex) {
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
+    const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
   const auto progress = [&](int64_t done, int64_t total) {
     vertex.Status("downloading", done, total, false);
   };
-  ASSIGN_OR_RETURN(const RemoteSources::File file, services_.sources.FetchFile(url, "", progress, stop_));
+  const auto checksum = attributes.find("http.checksum");
+  ASSIGN_OR_RETURN(
+      const ChosenFile chosen,
+      ChooseFile(policy_, {url, checksum == attributes.end() ? "" : checksum->second}, kDownloadName));
+  if (chosen.url != url)
+    vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
+  ASSIGN_OR_RETURN(const RemoteSources::File file,
+                   services_.sources.FetchFile(chosen.url, chosen.checksum, progress, stop_));
   ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(file.digest, 0));
   ASSIGN_OR_RETURN(FetchedContext fetched,
-                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(url)));
+                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(chosen.url)));
+  fetched.url = chosen.url;
   if (file.mtime != 0) fetched.time = file.mtime;
   // As BuildKit has it: the download is also the context's only file.
   if (fetched.file) {
@@ -250,6 +268,7 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(const std::
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchUpload(const std::string& id,
                                                                        ProgressVertex& vertex) {
+  RETURN_IF_ERROR(CheckSource(policy_, "http://buildkit-session/" + id));
   ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionOf(""));
   ASSIGN_OR_RETURN(const layer::Source stream, OpenClientUpload(session, id, stop_));
   int64_t bytes = 0;
@@ -268,8 +287,8 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchInput(const std:
   if (found == inputs_.end())
     return absl::InvalidArgumentError(fmt::format("input {} did not come with the request", Printable(key)));
   ASSIGN_OR_RETURN(const RawSource source, ReadRawSource(found->second));
-  if (source.kind == RawSource::Kind::kGit) return FetchGit(source.url, vertex);
-  return FetchHttp(source.url, vertex);
+  if (source.kind == RawSource::Kind::kGit) return FetchGit(source.url, vertex, source.attributes);
+  return FetchHttp(source.url, vertex, source.attributes);
 }
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::TakeStream(const layer::Source& stream,
@@ -385,6 +404,7 @@ absl::Status RecipeReader::ReadNamedFolder(const NamedSource& source, v1::NamedC
 
 absl::Status RecipeReader::ReadLayout(const NamedSource& source, v1::NamedContext* context) {
   ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionOf(""));
+  RETURN_IF_ERROR(CheckSource(policy_, fmt::format("oci-layout://{}@{}", source.value, source.digest)));
   LayoutRequest request;
   request.store = "oci:" + source.value;
   request.digest = source.digest;
@@ -431,6 +451,7 @@ absl::StatusOr<ClientFolder> RecipeReader::ReadFolder(const std::string& folder,
   if (!needed.all) request.follow_paths.assign(needed.paths.begin(), needed.paths.end());
   request.exclude_patterns = ExcludePatterns(ignore_file);
   request.keep_times = attributes_.options.keep_times();
+  request.limits = services_.folder_limits;
   const auto told = [&](const FolderProgress& progress) {
     vertex.Status("transferring context:", progress.bytes, 0, false);
   };

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "coordinator/buildkit/policy/source_policy.h"
 #include "coordinator/buildkit/solve/attributes.h"
 #include "coordinator/buildkit/solve/client_builds.h"
 #include "coordinator/buildkit/solve/recipe_preview.h"
@@ -26,12 +27,14 @@ using DefinitionMap = std::map<std::string, pb::Definition>;
 class RecipeReader {
  public:
   RecipeReader(const SolveServices& services, ClientBuilds& builds, ClientBuild& build,
-               const SolveAttributes& attributes, DefinitionMap inputs, std::stop_token stop)
+               const SolveAttributes& attributes, DefinitionMap inputs, const SourcePolicy& policy,
+               std::stop_token stop)
       : services_(services),
         builds_(builds),
         build_(build),
         attributes_(attributes),
         inputs_(std::move(inputs)),
+        policy_(policy),
         stop_(std::move(stop)) {}
 
   // Dockerfile and ignore file into the recipe; a context that is not the client's is fetched for that.
@@ -53,12 +56,18 @@ class RecipeReader {
     std::optional<std::string> file;
     std::optional<int64_t> time;
     std::string commit;
+    // Of a repository or a download: where it really came from.
+    std::string url;
   };
 
+  // Of a folder's read; PERMISSION_DENIED: the policy does not let it be taken.
   absl::StatusOr<std::shared_ptr<ClientSession>> SessionOf(const std::string& folder);
   absl::StatusOr<FetchedContext> Fetch(const NamedSource& source, ProgressVertex& vertex);
-  absl::StatusOr<FetchedContext> FetchGit(const std::string& url, ProgressVertex& vertex);
-  absl::StatusOr<FetchedContext> FetchHttp(const std::string& url, ProgressVertex& vertex);
+  // Of a definition that came with the request: with its attributes.
+  absl::StatusOr<FetchedContext> FetchGit(const std::string& url, ProgressVertex& vertex,
+                                          const std::map<std::string, std::string>& attributes = {});
+  absl::StatusOr<FetchedContext> FetchHttp(const std::string& url, ProgressVertex& vertex,
+                                           const std::map<std::string, std::string>& attributes = {});
   absl::StatusOr<FetchedContext> FetchUpload(const std::string& id, ProgressVertex& vertex);
   absl::StatusOr<FetchedContext> FetchInput(const std::string& key, ProgressVertex& vertex);
   // A stream whose first bytes say whether it is an archive or a file.
@@ -78,6 +87,7 @@ class RecipeReader {
   ClientBuild& build_;
   const SolveAttributes& attributes_;
   const DefinitionMap inputs_;
+  const SourcePolicy& policy_;
   const std::stop_token stop_;
   std::string definition_vertex_;
   std::string origin_;

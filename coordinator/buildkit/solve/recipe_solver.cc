@@ -21,6 +21,8 @@ namespace {
 
 // Documents of images are small.
 constexpr int64_t kMostDocument = int64_t{4} << 20;
+// Images that a policy puts in each other's place by what their names mean.
+constexpr int kMostChoices = 10;
 
 absl::Status AsCancelled(const absl::Status& status, const std::stop_token& stop) {
   return stop.stop_requested() && !status.ok() ? absl::CancelledError(kCancelledText) : status;
@@ -72,6 +74,8 @@ absl::StatusOr<gateway::Result> RecipeSolver::Solve(const gateway::SolveRequest&
   ASSIGN_OR_RETURN(const SolveAttributes attributes,
                    ReadAttributes(request.frontend(), given, entitlements, services_.build_platform));
   const DefinitionMap inputs(request.frontendinputs().begin(), request.frontendinputs().end());
+  ASSIGN_OR_RETURN(SourcePolicy policy, PolicyOf(whole, request));
+  choices_ = SourceChoices(std::move(policy));
   if (!attributes.request.empty()) return Answer(attributes, inputs);
   RETURN_IF_ERROR(CheckRequest(attributes));
   auto result = Build(attributes, inputs);
@@ -84,7 +88,7 @@ absl::StatusOr<gateway::Result> RecipeSolver::Answer(const SolveAttributes& attr
   check::CheckInput input;
   input.recipe = attributes.recipe;
   if (attributes.request != "frontend.subrequests.describe") {
-    RecipeReader reader(services_, builds_, build_, attributes, inputs, stop_);
+    RecipeReader reader(services_, builds_, build_, attributes, inputs, choices_.policy(), stop_);
     RETURN_IF_ERROR(reader.ReadDefinition(&input.recipe));
   }
   CompleteInput(attributes.options, &input);
@@ -105,7 +109,7 @@ void RecipeSolver::CompleteInput(const v1::BuildOptions& options, check::CheckIn
     plan::BaseNeed need;
     need.reference = reference;
     need.platform = platform;
-    const auto pinned = PinOrPull(need, false);
+    const auto pinned = PinChosen(need, false);
     if (!pinned.ok()) continue;
     std::optional<check::KnownBase> known = check::ReadKnownBase(pinned->config());
     if (known) input->bases[reference] = *std::move(known);
@@ -115,7 +119,8 @@ void RecipeSolver::CompleteInput(const v1::BuildOptions& options, check::CheckIn
 absl::Status RecipeSolver::CheckRequest(const SolveAttributes& attributes) const {
   const std::vector<ExporterRequest> exporters = ExportersOf(build_.request());
   RETURN_IF_ERROR(CheckAttestations(attributes.attestations));
-  return CheckExporters(exporters, static_cast<size_t>(attributes.options.platforms_size()));
+  return CheckExporters(exporters, static_cast<size_t>(attributes.options.platforms_size()),
+                        build_.caller().roles);
 }
 
 void RecipeSolver::Warn(const SolveAttributes& attributes) {
@@ -189,13 +194,42 @@ absl::StatusOr<v1::PinnedImage> RecipeSolver::PinOrPull(const plan::BaseNeed& ne
   return services_.images.Pin(need.reference, need.platform, false, stop_, project);
 }
 
+absl::StatusOr<v1::PinnedImage> RecipeSolver::PinChosen(const plan::BaseNeed& need, bool refresh) {
+  if (choices_.policy().empty()) return PinOrPull(need, refresh);
+  plan::BaseNeed wanted = need;
+  wanted.reference = choices_.KnownImage(need.reference);
+  ASSIGN_OR_RETURN(wanted.reference, ChooseImage(choices_.policy(), wanted.reference, "", refresh));
+  for (int round = 0; round < kMostChoices; ++round) {
+    ASSIGN_OR_RETURN(const v1::PinnedImage pinned, PinOrPull(wanted, refresh));
+    ASSIGN_OR_RETURN(oci::Reference reference, oci::ParseReference(wanted.reference));
+    if (reference.digest.empty()) {
+      ASSIGN_OR_RETURN(const ImageRecord image,
+                       services_.images.Get(wanted.reference, ScopeOf(build_.caller().roles)));
+      reference.digest = image.root.Oci();
+    }
+    // What a name means is known only now, and judged once more.
+    ASSIGN_OR_RETURN(const std::string chosen,
+                     ChooseImage(choices_.policy(), wanted.reference, reference.digest, refresh));
+    if (chosen == wanted.reference) {
+      // What was judged is what is built upon, whatever the name means later.
+      choices_.SetImage(need.reference, reference.ToString());
+      return pinned;
+    }
+    wanted.reference = chosen;
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("source policy: its rules put ever other images in the place of {}", need.reference));
+}
+
 absl::StatusOr<v1::PinnedImage> RecipeSolver::Pin(const plan::BaseNeed& need,
                                                   const v1::BuildOptions& options) {
   if (!need.root.empty()) return services_.images.PinRoot(need.root, need.platform, need.reference);
   const std::shared_ptr<ProgressVertex> vertex =
       build_.board().Begin(fmt::format("[internal] load metadata for {}", need.reference));
-  auto pinned = PinOrPull(need, options.pull());
+  auto pinned = PinChosen(need, options.pull());
   if (pinned.ok()) {
+    if (const std::string& chosen = choices_.KnownImage(need.reference); chosen != need.reference)
+      vertex->Log(1, fmt::format("source policy: {} is taken\n", chosen));
     vertex->End();
     return pinned;
   }
@@ -246,7 +280,7 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
       if (!name.empty() && name != "*") options.add_tags(name);
     }
   }
-  RecipeReader reader(services_, builds_, build_, attributes, inputs, stop_);
+  RecipeReader reader(services_, builds_, build_, attributes, inputs, choices_.policy(), stop_);
   RETURN_IF_ERROR(reader.ReadDefinition(&recipe));
   const auto with_place = [&](const absl::Status& status) {
     return WithPlaceOfMessage(status, recipe.dockerfile_name(), recipe.dockerfile());
@@ -256,6 +290,8 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
       recipe, options, services_.build_platform, services_.planning,
       [&](const plan::BaseNeed& need) { return Pin(need, options); }, stop_);
   if (!preview.ok()) return with_place(preview.status());
+  for (const v1::Step& step : preview->remote_steps) RETURN_IF_ERROR(with_place(choices_.ChooseFor(step)));
+  choices_.AddTo(&submission);
   TellFindings(recipe, options, reader.definition_vertex());
   RETURN_IF_ERROR(reader.ReadContext(*preview, &recipe));
   std::set<std::string> agents;

@@ -15,6 +15,7 @@
 #include "coordinator/buildkit/solve/recipe_preview.h"
 #include "coordinator/buildkit/solve/recipe_reader.h"
 #include "coordinator/buildkit/solve/solve_services.h"
+#include "coordinator/buildkit/solve/source_choices.h"
 
 namespace crossmill::coordinator::buildkit {
 
@@ -46,6 +47,8 @@ class RecipeSolver {
   void Warn(const SolveAttributes& attributes);
   void TellFindings(const v1::Recipe& recipe, const v1::BuildOptions& options, const std::string& vertex);
   absl::StatusOr<v1::PinnedImage> PinOrPull(const plan::BaseNeed& need, bool refresh);
+  // What the client's policy chooses in the need's place, which `choices_` then has.
+  absl::StatusOr<v1::PinnedImage> PinChosen(const plan::BaseNeed& need, bool refresh);
   absl::StatusOr<v1::PinnedImage> Pin(const plan::BaseNeed& need, const v1::BuildOptions& options);
   absl::StatusOr<std::shared_ptr<ClientSession>> Session() const;
   // Secrets and agents that the recipe wants and the client has. `agents`: those that are offered while the
@@ -60,6 +63,7 @@ class RecipeSolver {
   ClientBuild& build_;
   const std::stop_token stop_;
   std::string traceparent_;
+  SourceChoices choices_;
 };
 
 }  // namespace crossmill::coordinator::buildkit

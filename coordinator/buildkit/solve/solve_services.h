@@ -48,6 +48,8 @@ struct SolveServices {
   // Where people look at a build: "http://127.0.0.1:7779/builds/7"; without a page "crossmill show 7".
   std::function<std::string(int64_t build)> place_of_build;
   ExportServices exports;
+  // Of one folder of a client's.
+  FolderLimits folder_limits = {};
 };
 
 }  // namespace crossmill::coordinator::buildkit

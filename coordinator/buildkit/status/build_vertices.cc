@@ -85,8 +85,9 @@ void BuildVertices::OnEvent(const v1::BuildEvent& event) {
   switch (event.event_case()) {
     case v1::BuildEvent::kBasePinned: {
       const auto& base = event.base_pinned();
-      pinned_.push_back(base.reference() +
-                        (base.manifest_digest().empty() ? "" : "@" + base.manifest_digest()));
+      const bool digest_is_there =
+          base.manifest_digest().empty() || base.reference().find('@') != std::string::npos;
+      pinned_.push_back(base.reference() + (digest_is_there ? "" : "@" + base.manifest_digest()));
       break;
     }
     case v1::BuildEvent::kPlanned:

@@ -164,11 +164,14 @@ grpc::Status RetentionService::Collect(grpc::ServerContext* context, const v1::C
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   if (request->unused_seconds() < 0 || request->unused_seconds() > kLongestSpan)
     return rpc::ToGrpc(absl::InvalidArgumentError("unused_seconds: expected 0 to 100 years"));
+  if (request->has_keep_bytes() && (request->keep_bytes() < 0 || !request->all()))
+    return rpc::ToGrpc(absl::InvalidArgumentError("keep_bytes: expected 0 or more, together with all"));
   const StopWhenCancelled cancelled(context);
   const auto report = parts_.collector.Sweep({.dry_run = request->dry_run(),
                                               .aged = !request->all(),
                                               .all = request->all(),
-                                              .unused_seconds = request->unused_seconds()},
+                                              .unused_seconds = request->unused_seconds(),
+                                              .keep_bytes = request->keep_bytes()},
                                              cancelled.token());
   if (!report.ok()) return rpc::ToGrpc(report.status());
   response->set_blobs(report->blobs);

@@ -6,6 +6,7 @@
 
 #include "common/base/files.h"
 #include "common/words/platform.h"
+#include "coordinator/engine/planning/source_replacements.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -322,6 +323,55 @@ TEST_F(PlanningTest, LayoutAndTriggersArePinnedUntilNothingNewIsNeeded) {
   EXPECT_GT(plan->bases(0).layers_size(), 0);
   ToProto(DigestOf("nothing"), submission_.mutable_recipe()->mutable_contexts(0)->mutable_image_root());
   EXPECT_THAT(ErrorOf("FROM base\nRUN x\n"), HasSubstr("Dockerfile:1:1: image base (sha256:"));
+}
+
+TEST_F(PlanningTest, WhatIsPutInTheirPlaceIsTakenForSources) {
+  const auto replace = [&](const std::string& source, const std::string& checksum, const std::string& with,
+                           const std::string& with_checksum) {
+    v1::SourceReplacement& added = *submission_.add_replacements();
+    added.set_source(source);
+    added.set_checksum(checksum);
+    added.set_replacement(with);
+    added.set_replacement_checksum(with_checksum);
+  };
+  const std::string own = "https://x.invalid/a/f";
+  const std::string other = "https://mirror.invalid/g";
+  remote_.files[own] = {DigestOf("own"), "", 0, false};
+  remote_.files[other] = {DigestOf("other"), "", 0, false};
+  remote_.tree = {Tree({"g"}), "c0ffee", false};
+  const Digest image = oci::PutImage(*blobs_, "amd64");
+  ASSERT_OK(images_->store().Import("pinned", image, false));
+  replace("floating", "", "docker.io/library/pinned@" + image.Oci(), "");
+  const std::string sum = "sha256:" + std::string(64, '1');
+  replace(own, "", other, sum);
+  replace("https://x.invalid/r.git", "", "https://mirror.invalid/r.git#v1", "c0ffee");
+  ASSERT_OK(CheckReplacements(submission_));
+  // With a checksum of its own it is another source.
+  const auto plan = Plan("FROM floating\nADD " + own + " /d/\nADD --checksum=" + sum + " " + own +
+                         " /e/\nADD https://x.invalid/r.git /r\n");
+  ASSERT_OK(plan);
+  EXPECT_THAT(pinned_, ElementsAre("docker.io/library/pinned@" + image.Oci()));
+  EXPECT_THAT(remote_.calls, ElementsAre("file " + other + " " + sum, "file " + own + " " + sum,
+                                         "git https://mirror.invalid/r.git#v1 c0ffee"));
+  EXPECT_THAT(fetched_, ElementsAre(other, own, "https://mirror.invalid/r.git#v1"));
+  // It keeps the name that the recipe knows it by.
+  EXPECT_EQ(plan->stages(0).steps(0).copy().sources(0).context().matches(0).name(), "f");
+}
+
+TEST(CheckReplacementsTest, NonsenseIsRefused) {
+  const auto error = [](const std::vector<std::pair<std::string, std::string>>& given) {
+    v1::BuildSubmission submission;
+    for (const auto& [source, with] : given) {
+      submission.add_replacements()->set_source(source);
+      submission.mutable_replacements()->rbegin()->set_replacement(with);
+    }
+    return std::string(CheckReplacements(submission).message());
+  };
+  EXPECT_EQ(error({{"a", "b"}, {"b", "c"}}), "");
+  EXPECT_THAT(error({{"a", ""}}), HasSubstr("expected a source"));
+  EXPECT_THAT(error({{"a", "b"}, {"a", "c"}}), HasSubstr("expected each source once"));
+  EXPECT_THAT(error({{"a", std::string(20'000, 'b')}}), HasSubstr("16384"));
+  EXPECT_THAT(error(std::vector(1001, std::pair<std::string, std::string>("a", "b"))), HasSubstr("1000"));
 }
 
 TEST_F(PlanningTest, OptionsOfTheBuildReachThePlan) {

@@ -2,6 +2,8 @@
 """Clients that come and go: cancelled, killed, many at once; a coordinator that is killed; and what they see of the farm."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -9,6 +11,9 @@ import time
 from buildx_farm import BuildxCase
 
 from farm import main, wait_for
+
+
+AT_ONCE = 50
 
 
 class ClientsTest(BuildxCase):
@@ -77,17 +82,58 @@ class ClientsTest(BuildxCase):
         again = self.bx()
         self.assertRegex(again.stderr, r"(?m)^#\d+ \[3/3\] RUN echo once more > /x\n#\d+ CACHED")
 
-    def test_many_at_once(self):
+    def resident(self):
+        """Of the coordinator's process, in bytes."""
+        status = pathlib.Path(f"/proc/{self.farm.coordinator.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) << 10
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.farm.coordinator.pid}/task"))
+
+    def build_many(self, count):
+        """So many clients with a build each, at the same time: two of three have only what is cached by then."""
         clients = []
-        for number in range(10):
+        for number in range(count):
             folder = self.context / str(number)
-            folder.mkdir()
-            (folder / "Dockerfile").write_text(f"FROM tiny\nRUN echo many-{number} > /n\n")
+            folder.mkdir(exist_ok=True)
+            (folder / "Dockerfile").write_text(f"FROM tiny\nRUN echo many-{number % (count // 3)} > /n\n")
             clients.append(self.start_buildx("build", "--progress", "plain", "-o", f"type=local,dest={folder}/out", folder))
+        # All of them are ended, whatever became of one.
+        for client in clients:
+            self.addCleanup(client.wait)
+            self.addCleanup(client.kill)
         for number, client in enumerate(clients):
-            _, errors = client.communicate(timeout=300)
+            _, errors = client.communicate(timeout=900)
             self.assertEqual(client.returncode, 0, errors[-3000:])
-            self.assertEqual((self.context / str(number) / "out/n").read_text(), f"many-{number}\n")
+            self.assertEqual((self.context / str(number) / "out/n").read_text(), f"many-{number % (count // 3)}\n")
+
+    def test_fifty_at_once_leave_nothing(self):
+        # What is made once for all of them: caches, arenas, threads that gRPC keeps.
+        self.build_many(AT_ONCE)
+        memory, files, threads = self.resident(), self.open_files(), self.threads()
+        before = {each["id"] for each in json.loads(self.farm.cli("ls", "--json").stdout)}
+        self.build_many(AT_ONCE)
+        builds = [each for each in json.loads(self.farm.cli("ls", "--limit", str(2 * AT_ONCE), "--json").stdout) if each["id"] not in before]
+        self.assertEqual({each["status"] for each in builds}, {"succeeded"})
+        wait_for(lambda: self.open_files() <= files + 8 and self.threads() <= threads + 20, "the end of connections' threads and descriptors")
+        self.assertFalse(self.processes())
+        # The same again: half a megabyte for each client that came and went would be a leak.
+        self.assertLess(self.resident() - memory, AT_ONCE * (1 << 19))
+
+    def test_a_detached_build_goes_on_without_its_client(self):
+        self.dockerfile(f"FROM tiny\nRUN echo {time.monotonic_ns()} > /n && sleep 15\nRUN echo the end > /end\n")
+        client = self.start_buildx("build", "--progress", "plain", "--build-arg", "CROSSMILL_DETACH=1", self.context)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        running = lambda: subprocess.run(["pgrep", "-f", "^sleep 15$"], capture_output=True, text=True).stdout.split()
+        wait_for(running, "the step's start")
+        number = json.loads(self.farm.cli("ls", "--json").stdout)[0]["id"]
+        client.kill()
+        client.communicate(timeout=60)
+        self.wait_for_status(number, "succeeded")
+        # And the next client finds what it made.
+        again = self.bx("--build-arg", "CROSSMILL_DETACH=1")
+        self.assertRegex(again.stderr, r"(?m)^#\d+ \[3/3\] RUN echo the end > /end\n#\d+ CACHED")
 
     # ---- the farm as clients look at it ----
 
@@ -107,6 +153,17 @@ class ClientsTest(BuildxCase):
         result = self.buildx("prune", "-f")
         self.assertEqual(result.returncode, 0, self.story(result))
         self.assertIn("Total", result.stdout)
+
+    def test_prune_leaves_what_sizes_and_ages_say(self):
+        # More than there is: nothing has to go.
+        for words in (["--max-used-space", "1tb"], ["--reserved-space", "1tb"], ["--keep-storage", "1tb"], ["--min-free-space", "1mb"],
+                      ["--filter", "until=9000h"]):
+            result = self.buildx("prune", "-f", *words)
+            self.assertEqual(result.returncode, 0, self.story(result))
+            self.assertRegex(result.stdout, r"Total:\s+0B", words)
+        refused = self.buildx("prune", "-f", "--filter", "type=exec.cachemount")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assert_says(refused, "type==exec.cachemount", "until=24h")
 
     # ---- builds of before ----
 
@@ -128,6 +185,41 @@ class ClientsTest(BuildxCase):
         inspected = self.history("inspect", reference)
         self.assertIn("Build Steps:\t2/2", inspected)
         self.assertNotIn("hunter2", inspected)
+
+    def test_history_is_filtered(self):
+        self.dockerfile("FROM tiny\nRUN echo filtered\n")
+        self.bx()
+        well = self.latest()
+        self.dockerfile("FROM tiny\nRUN exit 5\n")
+        self.bx(code=1)
+        badly = self.latest()
+        def found(*filters):
+            words = [word for each in filters for word in ("--filter", each)]
+            return {json.loads(line)["ref"].split("/")[-1] for line in self.history("ls", "--format", "json", *words).splitlines()}
+        self.assertIn(well, found("status=completed"))
+        self.assertNotIn(badly, found("status=completed"))
+        self.assertIn(badly, found("status=error"))
+        self.assertEqual(found(f"ref={well}"), {well})
+        self.assertEqual(found("status=error", "duration>1h"), set())
+        self.assertEqual(found("startedAt>1h") & {well, badly}, {well, badly})
+
+    def test_history_has_attachments(self):
+        self.dockerfile("FROM tiny\nARG TOKEN\nRUN echo attached\n")
+        self.bx("--build-arg", "TOKEN=hunter3", "-t", "attached:1", "-o", "type=image")
+        reference = self.latest()
+        provenance = json.loads(self.history("inspect", "attachment", "--type", "provenance", reference))
+        self.assertIn("buildDefinition", provenance)
+        self.assertNotIn("hunter3", json.dumps(provenance))
+        manifest = json.loads(self.history("inspect", "attachment", "--type", "manifest", reference))
+        self.assertEqual(manifest["schemaVersion"], 2)
+        config = json.loads(self.history("inspect", "attachment", reference, manifest["config"]["digest"]))
+        self.assertEqual(config["os"], "linux")
+        # Layers and what no listed build has are nobody's to read here.
+        for digest in (manifest["layers"][-1]["digest"], "sha256:" + "0" * 64):
+            refused = self.buildx("history", "inspect", "attachment", reference, digest)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assert_says(refused, "not found")
+        self.assert_says(self.buildx("history", "inspect", reference), "slsa.dev/provenance")
 
     def test_history_survives_a_restart_and_forgets_what_is_removed(self):
         self.dockerfile("FROM tiny\nRUN echo kept\n")

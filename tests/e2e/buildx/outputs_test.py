@@ -18,7 +18,7 @@ import urllib.request
 from buildx_farm import BuildxCase, peer
 
 import daemons
-from farm import free_port, main, require_program, wait_for
+from farm import free_port, main, require_program, tiny_archive, wait_for
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -251,6 +251,17 @@ class RegistryTest(Outputs):
         image, = [each for each in json.loads(self.farm.cli("image", "ls", "--json").stdout) if each["name"] == self.name]
         self.assertEqual(image["digest"], metadata["containerimage.digest"])
 
+    def test_the_metadata_file_has_the_provenance(self):
+        self.push(self.name, "--build-arg", "SECRET_OF_THE_BUILD=hush-7714")
+        provenance = self.metadata()["buildx.build.provenance"]
+        self.assertIn("builder", provenance)
+        self.assertNotIn("hush-7714", json.dumps(provenance))
+        self.push(self.name, "--platform", PLATFORMS)
+        self.assertEqual({key for key in self.metadata() if key.startswith("buildx.build.provenance")},
+                         {f"buildx.build.provenance/{platform}" for platform in PLATFORMS.split(",")})
+        self.push(self.name, "--provenance", "mode=max", BUILDX_METADATA_PROVENANCE="max")
+        self.assertIn("buildx.build.provenance", self.metadata())
+
     def test_several_platforms_and_names(self):
         other = f"{self.host}/{self.repository}/other:2"
         index = self.push(self.name, "-t", other, "--platform", PLATFORMS)
@@ -424,6 +435,28 @@ auth: {{htpasswd: {{realm: e2e, path: {folder}/htpasswd}}}}
         found = subprocess.run(["skopeo", "inspect", "--tls-verify=false", "--creds", f"{self.user}:{self.password}",
                                 f"docker://{self.host}/team/app:1"], capture_output=True)
         self.assertEqual(found.returncode, 0, found.stderr)
+        for path in self.farm.folder.rglob("*"):
+            if path.is_file():
+                self.assertNotIn(self.password.encode(), path.read_bytes(), path)
+
+
+    def test_a_private_base_is_pulled_with_the_clients_login(self):
+        login = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-login-", dir="/var/tmp"))
+        self.addCleanup(subprocess.run, ["rm", "-rf", login], capture_output=True)
+        secret = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        (login / "config.json").write_text(json.dumps({"auths": {self.host: {"auth": secret}}}))
+        own = {"DOCKER_CONFIG": str(login)}
+        # Somebody else put it there: the farm has it under no name.
+        put = subprocess.run(["skopeo", "copy", "--dest-tls-verify=false", "--dest-creds", f"{self.user}:{self.password}",
+                              f"oci-archive:{tiny_archive()}", f"docker://{self.host}/private/base:1"], capture_output=True)
+        self.assertEqual(put.returncode, 0, put.stderr)
+        self.dockerfile(f"FROM {self.host}/private/base:1\nRUN echo upon it > /v\n")
+        refused = self.bx(code=1)
+        self.assert_says(refused, f"{self.host}/private/base:1", "Dockerfile:1")
+        _, files = self.bx_local(env=own)
+        self.assertEqual((files / "v").read_text(), "upon it\n")
+        self.dockerfile(f"FROM scratch\nCOPY --from={self.host}/private/base:1 /bin /bin\n")
+        self.bx(env=own)
         for path in self.farm.folder.rglob("*"):
             if path.is_file():
                 self.assertNotIn(self.password.encode(), path.read_bytes(), path)

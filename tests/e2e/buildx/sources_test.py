@@ -14,7 +14,7 @@ import threading
 
 from buildx_farm import BuildxCase, vertices
 
-from farm import main, require_program, tiny_archive
+from farm import free_port, main, require_program, tiny_archive, wait_for
 
 
 # Asks an agent which keys it has, and prints the first bytes of the answer: its length, that it is one, how many.
@@ -62,7 +62,9 @@ def git(folder, *words):
     return subprocess.run(["git", *words], cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
-class SourcesTest(BuildxCase):
+class SourcesCase(BuildxCase):
+    """Servers of files and repositories beside the farm."""
+
     def serve(self, handler=Quiet):
         """A folder that is served by HTTP, and its address."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
@@ -88,7 +90,62 @@ class SourcesTest(BuildxCase):
         git(work, "commit", "--quiet", "-m", "one")
         git(work, "clone", "--quiet", "--bare", ".", folder / "r.git")
         git(folder / "r.git", "update-server-info")
+        self.bare = folder / "r.git"
         return f"{url}/r.git"
+
+    def commit(self, text, name="v"):
+        """Another commit to the repository; the ids of the first one and of this."""
+        work = self.context / "work"
+        first = git(work, "rev-parse", "HEAD")
+        (work / name).write_text(text)
+        git(work, "commit", "--quiet", "-am", "two")
+        git(work, "push", "--quiet", self.bare, "main")
+        git(self.bare, "update-server-info")
+        return first, git(work, "rev-parse", "HEAD")
+
+
+class SourcesTest(SourcesCase):
+    def ssh_repository(self, files):
+        """As `repository`, behind an sshd that lets in who has self.key."""
+        require_program("ssh-keygen", "ssh-agent", "ssh-add", "/usr/sbin/sshd")
+        self.repository(files)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-sshd-", dir="/var/tmp"))
+        self.addCleanup(subprocess.run, ["rm", "-rf", folder], capture_output=True)
+        for name in ("host", "key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+        self.key = folder / "key"
+        port = free_port()
+        (folder / "config").write_text(f"""
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/key.pub
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin yes
+PidFile none
+""")
+        # Where it separates its privileges.
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        log = folder / "log"
+        with open(log, "wb") as errors:
+            server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"], stderr=errors)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        wait_for(lambda: "Server listening" in log.read_text(), "the ssh server's start")
+        return f"ssh://root@127.0.0.1:{port}{self.bare}"
+
+    def agent(self, key=True):
+        """The environment of a client with an agent that has self.key, or no key."""
+        agent = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
+        values = dict(line.split(";")[0].split("=", 1) for line in agent.splitlines() if "=" in line)
+        self.addCleanup(os.kill, int(values["SSH_AGENT_PID"]), 15)
+        environment = {"SSH_AUTH_SOCK": values["SSH_AUTH_SOCK"]}
+        if key:
+            subprocess.run(["ssh-add", "-q", self.key], env={**os.environ, **environment}, check=True)
+        return environment
 
     # ---- contexts ----
 
@@ -114,6 +171,44 @@ class SourcesTest(BuildxCase):
         kept = subprocess.run(["grep", "-raFl", "-e", "open sesame", "-e", "guessed-at-random", "-e", "open%20sesame", self.farm.data],
                               capture_output=True, text=True)
         self.assertEqual(kept.stdout, "", "the token is in no file of the farm")
+
+    def test_a_private_repository_is_read_with_the_clients_header(self):
+        url = self.repository({"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "for headers\n"}, Private)
+        host = url.split("/")[2]
+        headers = {"HEADER": Private.allowed, "WRONG": "Basic d3Jvbmc6Z3Vlc3NlZA=="}
+        _, out = self.bx_local("--secret", "id=GIT_AUTH_HEADER,env=HEADER", context=f"{url}#main", env=headers)
+        self.assertEqual((out / "v").read_text(), "for headers\n")
+        # That of the host comes before that of all, and a header before a token.
+        self.bx_local("--secret", f"id=GIT_AUTH_HEADER.{host},env=HEADER", "--secret", "id=GIT_AUTH_HEADER,env=WRONG", "--secret",
+                      f"id=GIT_AUTH_TOKEN.{host},env=WRONG", context=f"{url}#main", env=headers)
+        refused = self.bx("--secret", "id=GIT_AUTH_HEADER,env=WRONG", context=f"{url}#main", env=headers, code=1)
+        self.assertNotIn("d3Jvbmc6Z3Vlc3NlZA", refused.stderr)
+        lines = self.bx("--secret", "id=GIT_AUTH_HEADER,env=LINES", context=f"{url}#main", env={"LINES": "a\nb: c"}, code=1)
+        self.assert_says(lines, "GIT_AUTH_HEADER: expected one line")
+        kept = subprocess.run(["grep", "-raFl", "-e", Private.allowed.split()[1], "-e", "d3Jvbmc6Z3Vlc3NlZA", self.farm.data],
+                              capture_output=True, text=True)
+        self.assertEqual(kept.stdout, "", "the header is in no file of the farm")
+
+    def test_a_repository_over_ssh_is_read_with_the_clients_agent(self):
+        url = self.ssh_repository({"Dockerfile": "FROM tiny\nCOPY v /v\n", "v": "over ssh\n",
+                                   "docker-bake.hcl": 'target "default" { output = ["type=local,dest=out"] }\n'})
+        _, out = self.bx_local("--ssh", "default", context=f"{url}#main", env=self.agent())
+        self.assertEqual((out / "v").read_text(), "over ssh\n")
+        # buildx reads the bake file by a definition that has the host's keys.
+        baked = self.buildx("bake", "--progress", "plain", "--allow", f"fs.write={self.context}", "--allow", "ssh", f"{url}#main",
+                            cwd=self.context, env=self.agent())
+        self.assertEqual(baked.returncode, 0, self.story(baked))
+        self.assertEqual((self.context / "out/v").read_text(), "over ssh\n")
+        self.dockerfile("FROM tiny\nCOPY --from=code v /v\n")
+        _, out = self.bx_local("--ssh", "default", "--build-context", f"code={url}#main", env=self.agent())
+        self.assertEqual((out / "v").read_text(), "over ssh\n")
+        # An agent without the key, and none at all.
+        refused = self.bx("--ssh", "default", context=f"{url}#main", env=self.agent(key=False), code=1)
+        self.assert_says(refused, "Permission denied")
+        self.bx(context=f"{url}#main", env={"SSH_AUTH_SOCK": ""}, code=1)
+        # Nothing of it stays: no agent's socket, no checkout.
+        left = [path for path in pathlib.Path("/tmp").glob("crossmill*/agent")]
+        self.assertEqual(left, [])
 
     def test_a_folder_of_a_repository(self):
         url = self.repository({"sub/Dockerfile": "FROM tiny\nCOPY v /v\n", "sub/v": "below\n", "v": "above\n"})

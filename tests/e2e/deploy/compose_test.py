@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import daemons
 from farm import BIN, ROOT, main, require_program, require_root_and_user, tiny_archive, wait_for
 
 try:
@@ -48,11 +49,12 @@ class Compose(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
         self.root.chmod(0o755)
         self.services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
-        grpc, http = free_ports(2)
+        grpc, http, buildkit = free_ports(3)
         # What containers have in their place; the name of a service is this machine here.
         self.places = {"/etc/crossmill": str(self.root / "etc"), "/var/lib/crossmill": str(self.root / "data"),
                        "0.0.0.0:7070": f"127.0.0.1:{grpc}", "coordinator:7070": f"127.0.0.1:{grpc}", "localhost:7070": f"localhost:{grpc}",
-                       "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}"}
+                       "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}",
+                       "0.0.0.0:7072": f"127.0.0.1:{buildkit}", "localhost:7072": f"localhost:{buildkit}"}
         for volume in ("etc/tls", "etc/workers", "etc/clients", "data/coordinator", "data/workers"):
             (self.root / volume).mkdir(parents=True)
         self.environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CROSSMILL_")},
@@ -97,7 +99,7 @@ class Compose(unittest.TestCase):
     def test_prepared_once_it_stays(self):
         self.prepare()
         files = {path: path.read_bytes() for path in (self.root / "etc").rglob("*") if path.is_file()}
-        self.assertEqual(len(files), 6)
+        self.assertEqual(len(files), 9)
         self.prepare()
         self.assertEqual(files, {path: path.read_bytes() for path in (self.root / "etc").rglob("*") if path.is_file()})
         for kind, name in (("hostname", "coordinator"), ("hostname", "farm.example"), ("ip", "10.1.2.3"), ("ip", "fd00::1")):
@@ -125,6 +127,16 @@ class Compose(unittest.TestCase):
         (context / "Dockerfile").write_text("FROM tiny\nRUN echo text >/file\n")
         built = self.cli("build", "--progress", "plain", context)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr + self.logs())
+        # The door for Docker's clients has the same certificate, and knows the person by another.
+        buildctl = daemons.PEERS_BIN / "buildctl"
+        if not buildctl.exists():
+            self.skipTest("needs buildctl for the rest: scripts/install-buildkit makes it")
+        clients = self.root / "etc/clients"
+        listed = lambda *own: subprocess.run([buildctl, "--addr", self.here("tcp://localhost:7072"), "--tlscacert", clients / "ca.pem", *own, "debug",
+                                              "workers"], capture_output=True, text=True, timeout=120)
+        known = listed("--tlscert", clients / "buildx-cert.pem", "--tlskey", clients / "buildx-key.pem")
+        self.assertEqual(known.returncode, 0, known.stderr + self.logs())
+        self.assertNotEqual(listed().returncode, 0)
 
 
 if __name__ == "__main__":

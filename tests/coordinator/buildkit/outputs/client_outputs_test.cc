@@ -278,6 +278,30 @@ TEST_F(ClientOutputsTest, ATarHoldsTheTree) {
   EXPECT_THAT(taker.archive, HasSubstr("the app of amd64"));
 }
 
+// What waits in a file takes room of the disk first, and none that is not there.
+TEST_F(ClientOutputsTest, ContentsThatWaitTakeRoomOfTheDisk) {
+  const BuiltImage image = BuiltFor({"amd64", "arm64"});
+  int64_t taken = 0;
+  int64_t most = 1 << 20;
+  services_.take_room = [&](int64_t bytes) -> absl::Status {
+    if (taken + bytes > most) return absl::ResourceExhaustedError("the coordinator's disk has no room");
+    taken += bytes;
+    return absl::OkStatus();
+  };
+  FolderTaker folder;
+  ASSERT_OK(Run({&folder}, image, "local").status());
+  EXPECT_GE(taken, static_cast<int64_t>(2 * std::string("the app of amd64").size()));
+  most = taken;
+  for (const std::string type : {"local", "tar"}) {
+    FolderTaker files;
+    ArchiveTaker archive;
+    const auto refused = type == "tar" ? Run({&archive}, image, type) : Run({&files}, image, type);
+    EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << type << refused.status();
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("the coordinator's disk has no room"));
+    EXPECT_EQ(board_.vertices.back()->error(), refused.status().message());
+  }
+}
+
 TEST_F(ClientOutputsTest, APushTakesTheClientsCredentials) {
   const BuiltImage image = BuiltFor({"amd64"});
   const auto response =

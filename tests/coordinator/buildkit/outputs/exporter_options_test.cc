@@ -102,6 +102,25 @@ TEST(ExporterOptionsTest, OnlyAnIndexHoldsWhatIsInlineOnly) {
   EXPECT_FALSE(Read("oci", {})->inline_attestations);
 }
 
+TEST(CheckExportersTest, APushThatTheTokenDoesNotAllowIsRefusedOfWhicheverOutput) {
+  Roles limited;
+  limited.pushes = {"registry.example/team/*"};
+  const auto push = [](int index, const std::string& name) {
+    return ExporterRequest{index, "image", {{"name", name}, {"push", "true"}}};
+  };
+  const ExporterRequest named{0, "image", {{"name", "registry.example/others/app:1"}}};
+  EXPECT_OK(CheckExporters({named, push(1, "registry.example/team/app:1")}, 1, limited));
+  for (const auto& requests : std::vector<std::vector<ExporterRequest>>{
+           {push(0, "registry.example/others/app:1")},
+           {named, push(1, "registry.example/team/app:1,registry.example/others/app:2")},
+           {push(0, "registry.example/team/app:1"), push(1, "app:1")}}) {
+    const absl::Status refused = CheckExporters(requests, 1, limited);
+    EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("may not push"));
+  }
+  EXPECT_OK(CheckExporters({push(0, "registry.example/others/app:1")}, 1, Roles()));
+}
+
 TEST(AttestationOptionsTest, DefaultsOfClientsAreUnderstood) {
   const auto usual = ReadAttestations({{"provenance", "mode=min,inline-only=true"}});
   ASSERT_OK(usual);

@@ -29,5 +29,30 @@ TEST(GitContextTest, WhatHasItsOwnWayInGetsNoToken) {
   EXPECT_EQ(TokenHostOf(""), "");
 }
 
+TEST(GitContextTest, WhatIsReachedBySsh) {
+  for (const std::string url :
+       {"git@git.example:team/app.git", "ssh://git.example/app.git#main", "me@host:app"})
+    EXPECT_TRUE(IsSshUrl(url)) << url;
+  for (const std::string url :
+       {"https://me@git.example:8443/app.git", "git://git.example/a@b:c", "host:app", ""})
+    EXPECT_FALSE(IsSshUrl(url)) << url;
+}
+
+TEST(GitContextTest, ADefinitionNamesAgentAndHosts) {
+  const GitWish wish = WishOf({.kind = RawSource::Kind::kGit,
+                               .url = "git@host:a.git",
+                               .attributes = {{"git.mountsshsock", "deploy"},
+                                              {"git.knownsshhosts", "host ssh-ed25519 AAAA"},
+                                              {"git.keepgitdir", "true"},
+                                              {"git.checksum", "abcd"}}});
+  EXPECT_EQ(wish.agent, "deploy");
+  EXPECT_EQ(wish.known_hosts, "host ssh-ed25519 AAAA\n");
+  EXPECT_TRUE(wish.keep_git_dir);
+  EXPECT_EQ(wish.checksum, "abcd");
+  const GitWish usual = WishOf({.kind = RawSource::Kind::kGit, .url = "git@host:a.git"});
+  EXPECT_EQ(usual.agent, "default");
+  EXPECT_EQ(usual.known_hosts, "");
+}
+
 }  // namespace
 }  // namespace crossmill::coordinator::buildkit

@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/build_history.h"
+#include "coordinator/buildkit/history/build_history.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/context_tree.h"
+#include "coordinator/buildkit/files/context_tree.h"
 
 #include <deque>
 #include <vector>
@@ -11,7 +11,7 @@ namespace crossmill::coordinator::buildkit {
 namespace {
 
 // As many as the kernel follows.
-constexpr int kMostLinks = 40;
+constexpr int kMostLinksInTree = 40;
 constexpr int64_t kMostFolderBytes = int64_t{64} << 20;
 
 absl::Status NoSuchFile(std::string_view path) {
@@ -85,7 +85,7 @@ absl::StatusOr<TreeEntry> FindInTree(BlobStore& blobs, const Digest& root, std::
       way.push_back(std::move(entry));
       continue;
     }
-    if (++links > kMostLinks)
+    if (++links > kMostLinksInTree)
       return absl::InvalidArgumentError(fmt::format("{}: too many links", Printable(path)));
     if (entry.target.starts_with("/")) way.resize(1);
     PushFront(entry.target, &parts);

@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/context_tree.h"
+#include "coordinator/buildkit/files/context_tree.h"
 
 #include <gtest/gtest.h>
 
