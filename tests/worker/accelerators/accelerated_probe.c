@@ -68,9 +68,19 @@ static long length_of(const char* text) {
   return length;
 }
 
-static void say(const char* text) { call(kWrite, 1, (long)text, length_of(text), 0); }
+// What is said, in one write at the end: a console takes what comes within a moment as one piece, and on a
+// busy machine something else could come between the words of a line.
+static char said[kMostText];
+static long said_length;
+
+static void say(const char* text) {
+  const long length = length_of(text);
+  if (length > kMostText - said_length) return;
+  for (long i = 0; i < length; ++i) said[said_length++] = text[i];
+}
 
 static void leave(int code) {
+  if (said_length > 0) call(kWrite, 1, (long)said, said_length, 0);
   for (;;) call(kExit, code, 0, 0, 0);
 }
 
