@@ -82,15 +82,17 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
-    def make_set(self):
+    def make_set(self, replaced=()):
+        """`replaced`: rules of arguments that are files of the root, and the set's own for the native tool."""
         folder = self.folder / "sets" / "test-arm64"
-        (folder / "bin").mkdir(parents=True)
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / "plugin").write_bytes(b"the set's own")
         (folder / "bin" / "tool").write_bytes(self.native)
         tool = {"name": "probe", "program": "bin/tool", "stands_for": file_entry("/bin/tool", self.emulated),
                 "needs": [file_entry("/lib/needed", self.library)],
-                "arguments": [{"kind": kind, "text": text} for kind, text in self.rules]}
-        manifest = {"format": 1, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
-                    "files": [file_entry("bin/tool", self.native, executable=True)]}
+                "arguments": [*replaced, *({"kind": kind, "text": text} for kind, text in self.rules)]}
+        manifest = {"format": 2, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
+                    "files": [file_entry("bin/tool", self.native, executable=True), file_entry("bin/plugin", b"the set's own")]}
         self.manifest = json.dumps(manifest).encode()
         (folder / "manifest.json").write_bytes(self.manifest)
 
@@ -146,6 +148,15 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_arguments_that_are_fine(self):
         self.assertEqual(self.step("/bin/tool", "say", "-dumpbase", "-vx"), "native /bin/tool -dumpbase -vx")
         self.assertEqual(self.step("/bin/tool", "say", "-include", "/lib/needed"), "native /bin/tool -include /lib/needed")
+
+    def test_a_file_of_the_set_in_the_place_of_one_that_is_named(self):
+        self.make_set([{"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
+        self.assertEqual(self.step("/bin/tool", "say", "-plugin", "/lib/needed", "x"),
+                         "native /bin/tool -plugin /dev/accelerators/bin/plugin x")
+        # Another file, none, or two: what the emulated tool would load is not known.
+        for words in (["-plugin", "/lib/other"], ["-plugin"], ["x"], ["-plugin", "/lib/needed", "-plugin", "/lib/needed"]):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join(["emulated /bin/tool", *words]))
 
     # ---- what stays emulated ----
 
