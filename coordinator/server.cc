@@ -20,7 +20,7 @@
 #include "coordinator/core/standing/state_changes.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/planning/known_end.h"
-#include "coordinator/engine/trust/distrust.h"
+#include "coordinator/engine/trust/farm_trust.h"
 #include "coordinator/evidence/build_evidence.h"
 #include "coordinator/forecast/ahead_forecast.h"
 #include "coordinator/forecast/farm_indexes.h"
@@ -77,7 +77,6 @@
 #include "coordinator/storage/remote_records_sqlite.h"
 #include "coordinator/storage/retention/aging_records.h"
 #include "coordinator/storage/retention/policy_records.h"
-#include "coordinator/storage/trust/trust_records.h"
 #include "coordinator/submissions/file_submissions.h"
 #include "coordinator/submissions/rpc/submissions_service.h"
 #include "coordinator/telemetry.h"
@@ -176,7 +175,13 @@ class ServerImpl final : public Server {
     engine.most_priority = options_.placing.most_priority;
     drain_records_ = std::make_unique<storage::DrainRecords>(records_->connection());
     RETURN_IF_ERROR(drain_records_->Restore(drained_));
-    RETURN_IF_ERROR(OpenTrust());
+    ASSIGN_OR_RETURN(trust_, FarmTrust::Open(*records_, drained_, clock_));
+    engine.accelerators = &trust_->accelerators();
+    engine.on_accelerator_off = [this](const v1::SwitchedOffAccelerator& off) {
+      // As a call of the worker's that changed the farm.
+      if (audit_ != nullptr)
+        audit_->Add({off.worker(), "worker", "", "accelerators/off", {{"digest", off.digest()}}, "OK"});
+    };
     engine.on_untrue_report = [this](const std::string& worker, const std::string& what) {
       // Whatever it reports next would be as good. An operator looks at it and undrains it.
       LogWarning("worker={} drained: {}", worker, what);
@@ -288,14 +293,6 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
-  absl::Status OpenTrust() {
-    ASSIGN_OR_RETURN(trust_reader_, records_->OpenAnother());
-    trust_ = std::make_unique<storage::TrustRecords>(records_->connection());
-    committed_trust_ = std::make_unique<storage::TrustRecords>(trust_reader_->connection());
-    distrust_ = std::make_unique<Distrust>(*trust_, *committed_trust_, drained_, clock_);
-    return distrust_->Restore();
-  }
-
   absl::Status OpenIndexes() {
     pages_ = std::make_unique<RecordedPages>(*index_page_records_, *blobs_, clock_);
     indexes_ = std::make_unique<FarmIndexes>(options_.indexes, *http_, *blobs_, pages_.get(), clock_);
@@ -396,10 +393,11 @@ class ServerImpl final : public Server {
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, *authenticator_);
-    farm_ = std::make_unique<FarmService>(
-        *engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
-        WorkerControl{*drain_records_, drained_, *distrust_, *committed_trust_, passing_}, *images_,
-        room_.get(), bucket_ ? &bucket_->store() : nullptr);
+    farm_ =
+        std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
+                                      WorkerControl{*drain_records_, drained_, trust_->distrust(),
+                                                    trust_->committed(), passing_, &trust_->accelerators()},
+                                      *images_, room_.get(), bucket_ ? &bucket_->store() : nullptr);
     blob_places_ =
         std::make_unique<BlobPlacesService>(bucket_ ? &bucket_->store() : nullptr, clock_, *authenticator_);
     notices_ = std::make_unique<NoticesService>(*states_, *authenticator_);
@@ -518,10 +516,7 @@ class ServerImpl final : public Server {
   HeldBlobs held_blobs_;
   core::DrainedWorkers drained_;
   core::ProjectTerms projects_;
-  std::unique_ptr<storage::RecordStore> trust_reader_;
-  std::unique_ptr<storage::TrustRecords> trust_;
-  std::unique_ptr<storage::TrustRecords> committed_trust_;
-  std::unique_ptr<Distrust> distrust_;
+  std::unique_ptr<FarmTrust> trust_;
   // What a policy has removed of it.
   std::unique_ptr<storage::RecordStore> removed_logs_;
   std::unique_ptr<storage::LogStore> logs_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cli/admin/accelerator_commands.h"
 #include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
 #include "cli/admin/identity_commands.h"
@@ -140,6 +141,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);
   AddMachineCommands(app, session);
+  AddAcceleratorCommands(app, session);
   AddIdentityCommands(app, session);
   AddAuditCommands(app, session);
   AddDoctorCommand(app, session);

@@ -54,6 +54,13 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
       ->type_name("allow|never")
       ->capture_default_str();
   command
+      ->add_option(
+          "--accelerate", flags->accelerate,
+          "Native programs in the place of emulated ones: where a worker has a calibrated set, nowhere, "
+          "or each step once more without, compared")
+      ->type_name("auto|off|verify")
+      ->capture_default_str();
+  command
       ->add_option("--source-date-epoch", flags->source_date_epoch,
                    "Newest file time in the image: seconds, git (the context's commit) or none (keep times) "
                    "[SOURCE_DATE_EPOCH, else by the base images]")

@@ -50,6 +50,12 @@ void AddFarm(Session& session, Farm& farm, const v1::GetVersionResponse& version
   if (!listed.ok()) return checks->push_back(Unanswered("workers", listed.status()));
   const std::vector<v1::WorkerView> workers(listed->workers().begin(), listed->workers().end());
   append(CheckWorkers(workers, version.version(), absl::FromUnixNanos(version.now())));
+  const auto accelerators =
+      session.Call(*farm.farm, &v1::Farm::StubInterface::ListAccelerators, v1::ListAcceleratorsRequest());
+  // One that is older has no such call.
+  std::vector<v1::SwitchedOffAccelerator> off;
+  if (accelerators.ok()) off.assign(accelerators->switched_off().begin(), accelerators->switched_off().end());
+  append(CheckAccelerators(workers, off));
   v1::ListBuildsRequest latest;
   latest.set_page_size(kLatestBuilds);
   const auto builds = session.Call(*farm.builds, &v1::Builds::StubInterface::ListBuilds, latest);

@@ -6,6 +6,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/session/json_flag.h"
+#include "cli/show/acceleration/render_acceleration.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_tables.h"
@@ -25,6 +26,7 @@ std::string WorkerDetails(const v1::WorkerView& worker) {
   if (!info.pool().empty()) text += fmt::format("  pool: {}\n", Printable(info.pool()));
   for (const v1::WorkerLabel& label : info.labels())
     text += fmt::format("  label: {}\n", Printable(FormatWorkerLabel(label)));
+  text += RenderOffers(info);
   if (info.bounds().empty()) return text + "  limits of a step: it is older than them and enforces none\n";
   for (const std::string& line : Split(EnforcementText(info), '\n'))
     text += fmt::format("  limit of {}\n", Printable(line));
@@ -190,7 +192,8 @@ void AddWorkerCommands(CLI::App& app, Session& session) {
   AddJsonFlag(*list, session);
   const auto verbose = std::make_shared<bool>(false);
   list->add_flag("-v,--verbose", *verbose,
-                 "Pool and labels of each, how it enforces limits of steps, and what it keeps");
+                 "Pool and labels of each, its accelerators, how it enforces limits of steps, and what it "
+                 "keeps");
   list->callback([&session, verbose] {
     session.command = [&session, verbose] { return ListWorkers(session, *verbose); };
   });

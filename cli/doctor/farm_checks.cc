@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -132,6 +133,35 @@ std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std:
         "remove the reason; crossmill worker ls says until when it is so", &checks);
   AddOf(distrusted, CheckLevel::kWarn, "distrusted workers",
         "when they are believed again: crossmill trust WORKER", &checks);
+  return checks;
+}
+
+std::vector<Check> CheckAccelerators(const std::vector<v1::WorkerView>& workers,
+                                     const std::vector<v1::SwitchedOffAccelerator>& off) {
+  std::vector<Check> checks;
+  std::vector<std::string> used, unused, switched_off;
+  for (const v1::WorkerView& worker : workers) {
+    if (!worker.connected()) continue;
+    for (const v1::AcceleratorOffer& offer : worker.info().accelerators()) {
+      const std::string set = fmt::format("{}: {}", NameOf(worker), Printable(offer.set()));
+      if (!offer.tools().empty())
+        used.push_back(fmt::format("{} ({})", set, Printable(absl::StrJoin(offer.tools(), ", "))));
+      for (const std::string& problem : offer.problems())
+        unused.push_back(fmt::format("{}: {}", set, Printable(problem)));
+    }
+  }
+  for (const v1::SwitchedOffAccelerator& each : off) {
+    switched_off.push_back(fmt::format("{} by build {}, {}{}", Printable(each.digest()), each.build(),
+                                       Printable(each.step()),
+                                       each.path().empty() ? "" : ", in /" + Printable(each.path())));
+  }
+  AddOf(used, CheckLevel::kOk, "accelerators", "", &checks);
+  AddOf(unused, CheckLevel::kWarn, "accelerators that are not used",
+        "see docs/accelerators.md: a set is made by scripts/make-accelerators and proved by "
+        "scripts/calibrate-accelerators",
+        &checks);
+  AddOf(switched_off, CheckLevel::kWarn, "accelerators that are switched off",
+        "they made other bytes than emulated programs; crossmill admin accelerators ls has more", &checks);
   return checks;
 }
 

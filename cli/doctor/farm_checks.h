@@ -23,6 +23,11 @@ Check CheckCoordinatorClock(absl::Time asked, absl::Time coordinator, absl::Time
 std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std::string_view version,
                                 absl::Time now);
 
+// Which accelerator sets connected workers use, and for each reason why one is not used a finding, as for
+// each that the farm has switched off. Empty where no worker has any.
+std::vector<Check> CheckAccelerators(const std::vector<v1::WorkerView>& workers,
+                                     const std::vector<v1::SwitchedOffAccelerator>& off);
+
 // The coordinator's disk, and whether anything runs of what waits.
 std::vector<Check> CheckFarmStatus(const v1::FarmStatus& status);
 

@@ -12,6 +12,7 @@
 #include "common/plan/step_flags.h"
 #include "common/plan/submitted_options.h"
 #include "common/plan/variation.h"
+#include "common/words/acceleration.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
 #include "common/words/priority.h"
@@ -403,6 +404,11 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
         fmt::format("--emulation={}: expected allow or never", flags.emulation));
   }
   options.set_forbid_emulation(flags.emulation == "never");
+  const auto acceleration = ParseAcceleration(flags.accelerate);
+  if (!acceleration.ok()) {
+    return Annotate(acceleration.status(), fmt::format("--accelerate={}", flags.accelerate));
+  }
+  options.set_accelerate(*acceleration);
   RETURN_IF_ERROR(AddPlacement(flags, &options));
   RETURN_IF_ERROR(AddStepOptions(flags, &options));
   return options;

@@ -60,6 +60,7 @@ struct BuildFlags {
   // Not given: the variable SOURCE_DATE_EPOCH.
   std::optional<std::string> source_date_epoch;
   std::string emulation = "allow";
+  std::string accelerate = "auto";
   std::vector<std::string> tags;
   std::vector<std::string> outputs;
   bool push = false;

@@ -1,11 +1,13 @@
 #include "cli/show/json_output.h"
 
+#include "cli/show/acceleration/render_acceleration.h"
 #include "cli/show/causes.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/package_json.h"
 #include "cli/show/text.h"
 #include "cli/use/step_use.h"
 #include "common/base/status.h"
+#include "common/words/acceleration.h"
 #include "common/words/levels.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -163,6 +165,8 @@ Json StepJson(const v1::StepView& step) {
           {"normalizations", std::move(normalizations)},
           {"use", StepUseJson(step)},
           {"bound", BoundReachedJson(step)},
+          {"acceleration", AccelerationJson(step)},
+          {"acceleration_check", AccelerationCheckJson(step)},
           {"replicas", std::move(replicas)}};
 }
 
@@ -237,6 +241,7 @@ Json BuildJson(const BuildReport& report) {
                      {"step_timeout", options.step_timeout()},
                      {"step_bounds", StepBoundsJson(options.step_bounds())},
                      {"forbid_emulation", options.forbid_emulation()},
+                     {"accelerate", AccelerationWord(options.accelerate())},
                      {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)},
                      {"normalize", options.normalize()},
                      {"neutral", options.neutral()}};
@@ -406,6 +411,7 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"untrue_reports", worker.untrue_reports()},
       {"last_untrue_report", TextOrNull(worker.last_untrue_report())},
       {"bounds", EnforcementJson(info)},
+      {"accelerators", OffersJson(info)},
       {"layers_budget", info.layers_budget()},
       {"caches_budget", info.caches_budget()},
       {"layers_bytes", worker.layers_bytes()},

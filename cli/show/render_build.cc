@@ -6,6 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_join.h"
+#include "cli/show/acceleration/render_acceleration.h"
 #include "cli/show/build_model.h"
 #include "cli/show/causes.h"
 #include "cli/show/render_fetches.h"
@@ -101,7 +102,7 @@ Cell StepTime(const v1::StepView& step) {
 std::string WorkerText(const v1::StepView& step) {
   std::vector<std::string> words;
   if (!step.worker().empty()) words.push_back(step.worker());
-  if (step.emulated()) words.emplace_back("emulated");
+  if (step.emulated()) words.emplace_back(step.has_acceleration() ? "accelerated" : "emulated");
   if (step.distrusted()) words.emplace_back("not believed");
   return absl::StrJoin(words, ", ");
 }
@@ -568,6 +569,7 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
   for (const v1::CellView& cell : build.cells()) {
     result += "\n" + RenderCell(build, cell, options);
     result += RenderNormalizations(build, cell, options);
+    result += RenderAcceleration(build, cell);
     result += RenderCellPackages(cell, report.packages, options);
     result += RenderCellFetches(cell, report.fetch_hosts, options);
     result += RenderVerdict(build, cell, options, paths);

@@ -27,6 +27,8 @@ core::StepFact FactOf(const storage::Execution& execution) {
   fact.normalizations = execution.normalizations;
   fact.use = execution.use;
   fact.bound = execution.bound;
+  fact.acceleration = execution.acceleration;
+  fact.acceleration_check = execution.acceleration_check;
   fact.exit_code = execution.exit_code;
   fact.failure = execution.failure;
   fact.started_at = execution.started_at;

@@ -20,6 +20,11 @@ bool Unwanted(const Attempt& attempt) {
 // its own requirements send it: were they not the joiner's, the joiner would share a wait that is not its
 // own, for a native worker that it doesn't need, say.
 bool PlacementFits(const Attempt& attempt, const Joiner& joiner) {
+  const bool may_accelerate = attempt.lease == 0 || attempt.emulated;
+  if (joiner.forbid_acceleration && may_accelerate &&
+      attempt.task.acceleration() == v1::ACCELERATION_UNSPECIFIED) {
+    return false;
+  }
   if (attempt.lease == 0) {
     const Requirements& requirements = attempt.requirements;
     return requirements.forbid_emulation == joiner.forbid_emulation && requirements.spread == joiner.spread &&

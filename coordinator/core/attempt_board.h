@@ -98,6 +98,8 @@ struct Joiner {
   // Only attempts begun then or later count. Unix time in nanoseconds.
   int64_t since = 0;
   bool forbid_emulation = false;
+  // Nor one that an accelerator set may make without a comparison.
+  bool forbid_acceleration = false;
   // Where its own attempt would not be placed.
   Spread spread = Spread::kNone;
   Places avoid = {};

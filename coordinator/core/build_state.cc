@@ -204,6 +204,7 @@ std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
 
 void BuildState::SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const {
   task.set_step_timeout(view_.options().step_timeout());
+  task.set_acceleration(view_.options().accelerate());
   if (view_.options().has_step_bounds()) *task.mutable_bounds() = view_.options().step_bounds();
   if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
   // Ids of builds begin again in a farm with new data; a worker's caches may be older than that.
@@ -248,6 +249,8 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     step = ResolveStep(stage, i);
     if (!stages_[stage].facts[i]) continue;
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
+    if (stages_[stage].facts[i]->acceleration)
+      step.set_expected_accelerator(stages_[stage].facts[i]->acceleration->digest());
     const auto clock = ClockOf(*stages_[stage].facts[i]);
     if (varies_clock && clock) step.set_expected_finished_at(clock->end);
   }
@@ -345,6 +348,10 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   step->clear_bound();
   if (fact.use) *step->mutable_use() = *fact.use;
   if (fact.bound) *step->mutable_bound() = *fact.bound;
+  step->clear_acceleration();
+  step->clear_acceleration_check();
+  if (fact.acceleration) *step->mutable_acceleration() = *fact.acceleration;
+  if (fact.acceleration_check) *step->mutable_acceleration_check() = *fact.acceleration_check;
   if (status == v1::STEP_STATUS_FAILED) {
     step->set_exit_code(fact.exit_code);
     step->set_failure(fact.failure);

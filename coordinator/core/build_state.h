@@ -39,6 +39,8 @@ struct StepFact {
   // v1.StepResult's.
   std::optional<v1::StepUse> use = {};
   std::optional<v1::BoundReached> bound = {};
+  std::optional<v1::StepAcceleration> acceleration = {};
+  std::optional<v1::AccelerationCheck> acceleration_check = {};
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;

@@ -40,6 +40,7 @@
 #include "coordinator/engine/step_packages.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/trust/report_gate.h"
+#include "coordinator/engine/trust/switched_off_accelerators.h"
 #include "coordinator/engine/watchers.h"
 #include "coordinator/engine/worker_links.h"
 #include "coordinator/images/image_assembler.h"
@@ -97,6 +98,10 @@ struct EngineOptions {
   // Told in the loop, inside its transaction, that a worker reported what it made up: where it may be kept
   // from further tasks. May be empty.
   std::function<void(const std::string& worker, const std::string& what)> on_untrue_report;
+  // Not owned; null: no accelerator set is ever switched off.
+  SwitchedOffAccelerators* accelerators = nullptr;
+  // Told in the loop, inside its transaction, that one was. May be empty.
+  std::function<void(const v1::SwitchedOffAccelerator& accelerator)> on_accelerator_off;
   // The coordinator before this one ended by no fault of what it planned (planning/known_end.h).
   bool known_end = false;
   // Not owned; null: nobody counts. Told of what is committed.

@@ -12,6 +12,7 @@
 #include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/trust/acceleration_reports.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -246,6 +247,16 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   }
   const core::Attempt& attempt = *board_.Find(task);
   if (attempt.execution == 0) return;
+  const core::StageRunId whose = attempt.owner.value_or(attempt.origin);
+  const TakenAcceleration taken =
+      TakeAcceleration(result, {attempt.step(), whose.build, attempt.worker, Now()}, options_.accelerators,
+                       options_.on_accelerator_off);
+  loop_->Require(taken.recorded);
+  if (RunningBuild* found = taken.notice.empty() ? nullptr : Find(whose.build)) {
+    found->state.Enter(Now());
+    found->state.Notice(true, taken.notice);
+  }
+  if (!taken.lost.empty()) return OnLost(task, taken.lost, Fault::kFarm);
   const bool failed = result.exit_code() != 0 || !result.failure().empty();
   if (!failed && !cache_.IsDurable(result.layer())) {
     OnLost(task, "the worker reported a layer that is not in the blob store");

@@ -90,6 +90,7 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
     return;
   }
   core::Joiner joiner{id, build.SinceOf(stage), build.forbids_emulation()};
+  joiner.forbid_acceleration = build.forbids_acceleration();
   joiner.avoid = placing_.FailuresOf(build, stage, walked->key);
   joiner.spread = placing_.SpreadOf(build, joiner.avoid);
   if (!walked->key.empty() && board_.Join(walked->key, joiner, [&](const core::Attempt& attempt) {
@@ -169,6 +170,10 @@ void Engine::Begin(RunningBuild& build, const core::StageRunId& run, int first) 
     attempt.task = build.state.MakeReplicaTask(run.stage, run.replica);
     last = replica.last;
     phase = &replica.phase;
+  }
+  if (options_.accelerators != nullptr) {
+    for (std::string& digest : options_.accelerators->Digests())
+      attempt.task.add_accelerators_off(std::move(digest));
   }
   *phase = core::Phase::kQueued;
   const v1::StagePlan& plan = build.state.plan().stages(run.stage);

@@ -48,6 +48,10 @@ struct RunningBuild {
   // From the submission until `now`.
   double SecondsUntil(int64_t now) const { return static_cast<double>(now - submitted_at) / 1e9; }
   bool forbids_emulation() const { return submission.options().forbid_emulation(); }
+  // What an accelerator set made and nobody compared does not count.
+  bool forbids_acceleration() const {
+    return submission.options().accelerate() != v1::ACCELERATION_UNSPECIFIED;
+  }
   // As `since`, of one stage (--no-cache-filter).
   int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }
 };

@@ -69,7 +69,8 @@ absl::StatusOr<Walked> StageWalk::First(RunningBuild& build, int stage, bool joi
     const int index = run.next;
     const std::string key = plan::StepKey(plan.platform(), core::DiffIds(run.chain),
                                           build.state.ResolveStep(stage, index), EpochOf(build.state.plan()));
-    ASSIGN_OR_RETURN(const auto hit, cache_.Find(key, build.SinceOf(stage), build.forbids_emulation()));
+    ASSIGN_OR_RETURN(const auto hit, cache_.Find(key, build.SinceOf(stage), build.forbids_emulation(),
+                                                 build.forbids_acceleration()));
     if (!hit) return Walked{.first = index, .key = key};
     Hold(build, hit->fact.layer);
     build.state.StepFinished(stage, 0, index, hit->fact, StatusOf(*hit, build.id(), joined));

@@ -15,9 +15,10 @@ bool StepCache::IsDurable(const v1::Layer& layer) {
 }
 
 absl::StatusOr<std::optional<StepCache::Hit>> StepCache::Find(const std::string& key, int64_t since,
-                                                              bool forbid_emulation) {
+                                                              bool forbid_emulation,
+                                                              bool forbid_acceleration) {
   ASSIGN_OR_RETURN(std::optional<storage::Execution> found,
-                   records_.FindReusable(key, since, forbid_emulation));
+                   records_.FindReusable(key, since, forbid_emulation, forbid_acceleration));
   if (!found || !IsDurable(found->layer())) return std::nullopt;
   return Hit{FactOf(*found), found->build};
 }

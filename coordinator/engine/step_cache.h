@@ -24,7 +24,8 @@ class StepCache {
     int64_t build = 0;
   };
   // `since`: only executions begun then or later (Unix nanoseconds; 0: all).
-  absl::StatusOr<std::optional<Hit>> Find(const std::string& key, int64_t since, bool forbid_emulation);
+  absl::StatusOr<std::optional<Hit>> Find(const std::string& key, int64_t since, bool forbid_emulation,
+                                          bool forbid_acceleration = false);
   absl::StatusOr<std::optional<core::StageExport>> FindExport(const std::string& key);
   // Layer and manifest are in the blob store.
   bool IsDurable(const v1::Layer& layer);

@@ -275,6 +275,36 @@ grpc::Status FarmService::TrustWorker(grpc::ServerContext* context, const v1::Tr
   return rpc::ToGrpc(control_.distrust.Undo(request->worker()));
 }
 
+grpc::Status FarmService::ListAccelerators(grpc::ServerContext* context, const v1::ListAcceleratorsRequest*,
+                                           v1::ListAcceleratorsResponse* response) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  if (control_.accelerators == nullptr) return grpc::Status::OK;
+  const auto off = control_.accelerators->List();
+  if (!off.ok()) return rpc::ToGrpc(off.status());
+  response->mutable_switched_off()->Assign(off->begin(), off->end());
+  // Whose step it was is not for everybody; that the set is off is.
+  if (authenticator_.Require(*context, v1::ACCESS_OPERATE).ok()) return grpc::Status::OK;
+  for (v1::SwitchedOffAccelerator& each : *response->mutable_switched_off()) {
+    each.clear_build();
+    each.clear_step();
+    each.clear_worker();
+    each.clear_path();
+    each.clear_reason();
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FarmService::AllowAccelerator(grpc::ServerContext* context,
+                                           const v1::AllowAcceleratorRequest* request,
+                                           v1::AllowAcceleratorResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  if (control_.accelerators == nullptr)
+    return rpc::ToGrpc(absl::NotFoundError("no accelerator set is switched off"));
+  return rpc::ToGrpc(control_.accelerators->Allow(request->digest()));
+}
+
 grpc::Status FarmService::GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest*,
                                      v1::GetVersionResponse* response) {
   const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);

@@ -9,6 +9,7 @@
 #include "coordinator/core/standing/drained_workers.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/trust/distrust.h"
+#include "coordinator/engine/trust/switched_off_accelerators.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/room/disk_room.h"
 #include "coordinator/rpc/authenticator.h"
@@ -27,6 +28,8 @@ struct WorkerControl {
   storage::TrustRecords& trust;
   // By which the scheduler says when a worker was seen.
   Clock& passing;
+  // Null: no accelerator set is ever switched off.
+  SwitchedOffAccelerators* accelerators = nullptr;
 };
 
 // Thread safe.
@@ -70,6 +73,10 @@ class FarmService final : public v1::Farm::Service {
                               v1::DistrustWorkerResponse* response) override;
   grpc::Status TrustWorker(grpc::ServerContext* context, const v1::TrustWorkerRequest* request,
                            v1::TrustWorkerResponse* response) override;
+  grpc::Status ListAccelerators(grpc::ServerContext* context, const v1::ListAcceleratorsRequest* request,
+                                v1::ListAcceleratorsResponse* response) override;
+  grpc::Status AllowAccelerator(grpc::ServerContext* context, const v1::AllowAcceleratorRequest* request,
+                                v1::AllowAcceleratorResponse* response) override;
 
  private:
   // NOT_FOUND, unless one is called so or `by_record`: an operator said something of it.

@@ -35,7 +35,8 @@ constexpr Sql kFinishExecution{
     "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
     "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
     "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12), cpu_ns = ?13, "
-    "peak_memory = ?14, cpu_wait_share = ?15, circumstances = ?16 "
+    "peak_memory = ?14, cpu_wait_share = ?15, circumstances = ?16, accelerator = ?17, "
+    "accelerator_equal = ?18 "
     "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
 constexpr Sql kAbandonExecution{"abandon an execution",
                                 "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
@@ -52,7 +53,8 @@ constexpr Sql kFindReusable{
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
     "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND "
-    "(variation = 0 OR endorsed = 1) AND outvoted_in IS NULL AND distrusted_at IS NULL "
+    "(variation = 0 OR endorsed = 1) AND outvoted_in IS NULL AND distrusted_at IS NULL AND "
+    "(?4 = 0 OR accelerator = '' OR accelerator_equal = 1) "
     "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
 constexpr Sql kWitnesses{
     "load the executions of a key",
@@ -132,6 +134,9 @@ Execution ReadExecution(const Statement& row) {
       execution.normalizations.assign(told.normalizations().begin(), told.normalizations().end());
       if (told.has_use()) execution.use = std::move(*told.mutable_use());
       if (told.has_bound()) execution.bound = std::move(*told.mutable_bound());
+      if (told.has_acceleration()) execution.acceleration = std::move(*told.mutable_acceleration());
+      if (told.has_acceleration_check())
+        execution.acceleration_check = std::move(*told.mutable_acceleration_check());
     }
   }
   return execution;
@@ -155,6 +160,30 @@ void AddUse(const v1::StepResult& result, v1::StepResult* told) {
   const auto good = [](double seconds) { return seconds >= 0 && seconds < 1e9; };
   if (!good(use.user_seconds())) use.clear_user_seconds();
   if (!good(use.system_seconds())) use.clear_system_seconds();
+}
+
+// A worker's word: no more than a set has.
+void AddAcceleration(const v1::StepResult& result, v1::StepResult* told) {
+  constexpr int kMostTools = 50;
+  constexpr size_t kLongestText = 4096;
+  if (result.has_acceleration()) {
+    const v1::StepAcceleration& set = result.acceleration();
+    v1::StepAcceleration& kept = *told->mutable_acceleration();
+    kept.set_set(set.set().substr(0, kLongestText));
+    kept.set_digest(set.digest().substr(0, kLongestText));
+    for (const std::string& tool : set.tools())
+      if (kept.tools_size() < kMostTools && tool.size() <= kLongestText) kept.add_tools(tool);
+  }
+  if (result.has_acceleration_check()) {
+    v1::AccelerationCheck& kept = *told->mutable_acceleration_check();
+    kept = result.acceleration_check();
+    for (std::string* text :
+         {kept.mutable_set(), kept.mutable_digest(), kept.mutable_path(), kept.mutable_reason()})
+      text->resize(std::min(text->size(), kLongestText));
+    const auto good = [](double seconds) { return seconds >= 0 && seconds < 1e9; };
+    if (!good(kept.accelerated_seconds())) kept.clear_accelerated_seconds();
+    if (!good(kept.emulated_seconds())) kept.clear_emulated_seconds();
+  }
 }
 
 // A worker's word: of rules that there are, each once, and no more than a step can do.
@@ -258,16 +287,18 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   *told.mutable_circumstances() = result.circumstances();
   AddNormalizations(result, &told);
   AddUse(result, &told);
+  AddAcceleration(result, &told);
   const std::string told_bytes = told.SerializeAsString();
   std::optional<Blob> circumstances;
   if (!told_bytes.empty()) circumstances = Blob{told_bytes};
   const DigestColumns tar(result.layer().has_tar(), result.layer().tar());
   const DigestColumns manifest(result.layer().has_manifest(), result.layer().manifest());
   RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kFinishExecution, id, finished_at, duration, result.exit_code(),
-                                   result.failure(), result.timed_out(), tar.hash, tar.size, manifest.hash,
-                                   manifest.size, result.content_bytes(), result.emulated(), cpu, memory,
-                                   waited, circumstances));
+  RETURN_IF_ERROR(connection_->Run(
+      kFinishExecution, id, finished_at, duration, result.exit_code(), result.failure(), result.timed_out(),
+      tar.hash, tar.size, manifest.hash, manifest.size, result.content_bytes(), result.emulated(), cpu,
+      memory, waited, circumstances, told.acceleration().digest(),
+      told.acceleration_check().outcome() == v1::AccelerationCheck::OUTCOME_EQUAL));
   if (connection_->Changes() == 1) return absl::OkStatus();
   RETURN_IF_ERROR(GetExecution(id).status());
   return absl::FailedPreconditionError(fmt::format("execution {} is finished or abandoned already", id));
@@ -306,10 +337,11 @@ absl::StatusOr<std::vector<Execution>> RecordStore::UnfinishedExecutions() {
 }
 
 absl::StatusOr<std::optional<Execution>> RecordStore::FindReusable(std::string_view key, int64_t since_ns,
-                                                                   bool forbid_emulation) {
+                                                                   bool forbid_emulation,
+                                                                   bool forbid_acceleration) {
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kFindReusable));
-  query->Bind(key, since_ns, forbid_emulation);
+  query->Bind(key, since_ns, forbid_emulation, forbid_acceleration);
   ASSIGN_OR_RETURN(const bool found, query->Step());
   if (!found) return std::optional<Execution>();
   return ReadExecution(*query);

@@ -90,6 +90,8 @@ struct Execution {
   std::vector<v1::Normalization> normalizations;
   std::optional<v1::StepUse> use;
   std::optional<v1::BoundReached> bound;
+  std::optional<v1::StepAcceleration> acceleration;
+  std::optional<v1::AccelerationCheck> acceleration_check;
 
   bool succeeded() const {
     return finished_at.has_value() && exit_code == 0 && failure.empty() && !timed_out && !tar.empty();
@@ -208,9 +210,11 @@ class RecordStore {
   absl::StatusOr<std::vector<Execution>> UnfinishedExecutions();
   // The execution everybody goes on from: of the successes of `key` started at or after `since_ns`
   // the one that finished first, replica 0 before others. Never one that was outvoted, and
-  // one that was varied only if it was endorsed.
+  // one that was varied only if it was endorsed. With `forbid_acceleration` none that an accelerator set made
+  // and nobody compared.
   absl::StatusOr<std::optional<Execution>> FindReusable(std::string_view key, int64_t since_ns,
-                                                        bool forbid_emulation);
+                                                        bool forbid_emulation,
+                                                        bool forbid_acceleration = false);
   // Every finished execution of `key` started at or after `since_ns`, failures only if they started at or
   // after `failures_since_ns` too, in the order they finished.
   absl::StatusOr<std::vector<Execution>> Witnesses(std::string_view key, int64_t since_ns,

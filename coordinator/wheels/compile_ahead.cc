@@ -21,6 +21,7 @@ v1::BuildSubmission SubmissionFor(const core::BuildState& state, int stage, int 
   v1::BuildOptions& own = *submission.mutable_options();
   *own.add_platforms() = plan.stages(stage).platform();
   own.set_forbid_emulation(options.forbid_emulation());
+  own.set_accelerate(options.accelerate());
   own.set_no_cache(options.no_cache());
   own.set_timeout(options.timeout());
   own.set_step_timeout(options.step_timeout());

@@ -98,6 +98,8 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.Farm/RemoveWorker", Wall::kRefused},
       {"crossmill.v1.Farm/DistrustWorker", Wall::kRefused},
       {"crossmill.v1.Farm/TrustWorker", Wall::kRefused},
+      {"crossmill.v1.Farm/ListAccelerators", Wall::kSilent},
+      {"crossmill.v1.Farm/AllowAccelerator", Wall::kRefused},
       {"crossmill.v1.Notices/ListStateChanges", Wall::kSilent},
       {"crossmill.v1.Notices/ListNameStates", Wall::kSilent},
       {"crossmill.v1.Webhooks/AddWebhook", Wall::kRefused},

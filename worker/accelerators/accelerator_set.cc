@@ -12,17 +12,18 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr int kSetFormat = 1;
+constexpr int kSetFormat = 2;
 constexpr size_t kMostSetFiles = 200;
 constexpr size_t kMostTools = 50;
 constexpr size_t kMostNeeds = 20;
 constexpr size_t kMostRules = 100;
 constexpr int64_t kLargestSetFile = 200 << 20;
-constexpr std::array<std::pair<std::string_view, uint32_t>, 4> kRuleKinds = {{
+constexpr std::array<std::pair<std::string_view, uint32_t>, 5> kRuleKinds = {{
     {"fine-prefix", ACCELERATED_FINE_PREFIX},
     {"emulated-prefix", ACCELERATED_EMULATED_PREFIX},
     {"emulated-word", ACCELERATED_EMULATED_WORD},
     {"included-file", ACCELERATED_INCLUDED_FILE},
+    {"replaced-file", ACCELERATED_REPLACED_FILE},
 }};
 
 absl::Status BadSet(std::string_view what) {
@@ -67,14 +68,23 @@ absl::StatusOr<RootFile> RootFileIn(const Json& object) {
   return file;
 }
 
-absl::StatusOr<ArgumentRule> RuleIn(const Json& object) {
+bool IsInSet(const std::string& path, const std::vector<SetFile>& files) {
+  return std::any_of(files.begin(), files.end(), [&](const SetFile& file) { return file.path == path; });
+}
+
+absl::StatusOr<ArgumentRule> RuleIn(const Json& object, const std::vector<SetFile>& files) {
   const std::string kind = TextMember(object, "kind");
   const auto known = std::find_if(kRuleKinds.begin(), kRuleKinds.end(),
                                   [&](const auto& each) { return each.first == kind; });
   if (known == kRuleKinds.end()) return BadSet(fmt::format("'{}' is no kind of argument rule", kind));
-  ArgumentRule rule{known->second, TextMember(object, "text")};
+  ArgumentRule rule{known->second, TextMember(object, "text"), {}, {}};
   if (rule.text.empty() || rule.text.find('\0') != std::string::npos)
     return BadSet("an argument rule has no text");
+  if (rule.kind != ACCELERATED_REPLACED_FILE) return rule;
+  rule.from = TextMember(object, "from");
+  rule.to = TextMember(object, "to");
+  if (rule.from.empty() || rule.from.find('\0') != std::string::npos || !IsInSet(rule.to, files))
+    return BadSet(fmt::format("'{}' cannot be replaced by '{}': that is not in the set", rule.from, rule.to));
   return rule;
 }
 
@@ -96,7 +106,7 @@ absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<Set
   }
   ASSIGN_OR_RETURN(const Json* rules, ListOf(object, "arguments", kMostRules));
   for (const Json& each : *rules) {
-    ASSIGN_OR_RETURN(ArgumentRule rule, RuleIn(each));
+    ASSIGN_OR_RETURN(ArgumentRule rule, RuleIn(each, files));
     tool.rules.push_back(std::move(rule));
   }
   return tool;

@@ -23,6 +23,9 @@ struct RootFile {
 struct ArgumentRule {
   uint32_t kind = 0;
   std::string text;
+  // Of a replaced file: what the argument after it is in a step, and the file of the set in its place.
+  std::string from;
+  std::string to;
 };
 
 struct AcceleratedTool {

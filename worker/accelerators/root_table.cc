@@ -45,7 +45,16 @@ class TableWriter {
     }
     program.rules = static_cast<uint32_t>(rules_.size());
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
-    for (const ArgumentRule& rule : tool.rules) rules_.push_back({rule.kind, AddText(rule.text)});
+    for (const ArgumentRule& rule : tool.rules) {
+      accelerated_rule entry{};
+      entry.kind = rule.kind;
+      entry.text = entry.from = entry.to = AddText(rule.text);
+      if (rule.kind == ACCELERATED_REPLACED_FILE) {
+        entry.from = AddText(rule.from);
+        entry.to = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, rule.to));
+      }
+      rules_.push_back(entry);
+    }
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
     return all;
@@ -57,7 +66,11 @@ class TableWriter {
                                 rules_.size() * sizeof(accelerated_rule);
     const auto move = [&](uint32_t* place) { *place += static_cast<uint32_t>(before_texts); };
     for (accelerated_file& file : files_) move(&file.path);
-    for (accelerated_rule& rule : rules_) move(&rule.text);
+    for (accelerated_rule& rule : rules_) {
+      move(&rule.text);
+      move(&rule.from);
+      move(&rule.to);
+    }
     for (accelerated_program& program : programs_) move(&program.native);
     accelerated_table header{};
     std::memcpy(header.magic, CROSSMILL_TABLE_MAGIC, sizeof(header.magic));

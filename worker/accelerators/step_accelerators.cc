@@ -80,11 +80,16 @@ bool Covers(std::string_view target, std::string_view path) {
 
 }  // namespace
 
-std::string TellSet(std::string_view name, const Digest& digest, const std::vector<AcceleratedTool>& tools) {
-  return fmt::format("{} {} ({})", name, digest.Oci(),
-                     absl::StrJoin(tools, ", ", [](std::string* out, const AcceleratedTool& tool) {
-                       out->append(tool.name);
-                     }));
+std::string TellSet(const v1::StepAcceleration& set) {
+  return fmt::format("{} {} ({})", set.set(), set.digest(), absl::StrJoin(set.tools(), ", "));
+}
+
+v1::StepAcceleration StepAccelerators::UsableSet::Record() const {
+  v1::StepAcceleration record;
+  record.set_set(name);
+  record.set_digest(digest.Oci());
+  for (const AcceleratedTool& tool : tools) record.add_tools(tool.name);
+  return record;
 }
 
 absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(AcceleratorOptions options) {
@@ -92,23 +97,34 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(Accel
   ASSIGN_OR_RETURN(const std::vector<std::string> names, SetNames(options.sets));
   if (names.empty()) made->said_.push_back(fmt::format("there is no accelerator set in {}", options.sets));
   for (const std::string& name : names) {
-    const absl::Status added = made->AddSet(options, name);
-    if (!added.ok()) made->said_.push_back(fmt::format("accelerator set {}: {}", name, Sv(added.message())));
+    v1::AcceleratorOffer& offer = made->offers_.emplace_back();
+    offer.set_set(name);
+    const absl::Status added = made->AddSet(options, name, &offer);
+    if (added.ok()) continue;
+    made->said_.push_back(fmt::format("accelerator set {}: {}", name, Sv(added.message())));
+    offer.add_problems(std::string(Sv(added.message())));
   }
   if (made->sets_.empty()) return made;
   const absl::Status replaced = made->ReplaceEmulators(options);
   if (replaced.ok()) return made;
   made->sets_.clear();
   made->said_.push_back(fmt::format("no accelerators: {}", Sv(replaced.message())));
+  for (v1::AcceleratorOffer& offer : made->offers_) {
+    offer.clear_tools();
+    offer.add_problems(std::string(Sv(replaced.message())));
+  }
   return made;
 }
 
-absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const std::string& name) {
+absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const std::string& name,
+                                      v1::AcceleratorOffer* offer) {
   const std::string source = fmt::format("{}/{}", options.sets, name);
   ASSIGN_OR_RETURN(const std::string manifest, ReadFile(source + "/manifest.json", kLargestManifest));
   ASSIGN_OR_RETURN(AcceleratorSet set, ParseAcceleratorSet(manifest));
   if (set.name != name)
     return absl::InvalidArgumentError(fmt::format("its manifest calls it {}: do not rename sets", set.name));
+  offer->set_digest(set.digest.Oci());
+  offer->set_architecture(set.architecture);
   const ProgramFormat* emulator = EmulatorOf(options.formats, set.architecture);
   if (emulator == nullptr) {
     return absl::FailedPreconditionError(
@@ -134,10 +150,12 @@ absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const s
     } else {
       said_.push_back(fmt::format("{} of accelerator set {} is not used: {}", set.tools[i].name, name,
                                   verdicts[i].reason));
+      offer->add_problems(fmt::format("{}: {}", set.tools[i].name, verdicts[i].reason));
     }
   }
   if (usable.tools.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(CopyAcceleratorSet(set, source, usable.folder));
+  for (const AcceleratedTool& tool : usable.tools) offer->add_tools(tool.name);
   sets_.push_back(std::move(usable));
   return absl::OkStatus();
 }
@@ -166,33 +184,35 @@ absl::Status StepAccelerators::ReplaceEmulators(const AcceleratorOptions& option
   return absl::OkStatus();
 }
 
-std::vector<std::string> StepAccelerators::sets() const {
-  std::vector<std::string> told;
-  for (const UsableSet& set : sets_) told.push_back(TellSet(set.name, set.digest, set.tools));
+std::vector<v1::StepAcceleration> StepAccelerators::sets() const {
+  std::vector<v1::StepAcceleration> told;
+  for (const UsableSet& set : sets_) told.push_back(set.Record());
   return told;
 }
 
-absl::StatusOr<std::string> StepAccelerators::Apply(SandboxRun* run) const {
+absl::StatusOr<std::optional<v1::StepAcceleration>> StepAccelerators::Apply(const std::set<std::string>& off,
+                                                                            SandboxRun* run) const {
   const bool taken = std::any_of(run->mounts.begin(), run->mounts.end(), [](const StepMount& mount) {
     return Covers(mount.target, CROSSMILL_ACCELERATORS_FOLDER) ||
            Covers(mount.target, CROSSMILL_ACCELERATORS_TABLE);
   });
-  if (taken) return "";
+  if (taken) return std::nullopt;
   ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run->root));
   const UsableSet* best = nullptr;
   std::optional<RootTable> table;
   for (const UsableSet& set : sets_) {
     if (set.architecture != run->platform.architecture() || !run->platform.variant().empty()) continue;
+    if (off.contains(set.digest.Oci())) continue;
     ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get()));
     if (table && each.present.size() <= table->present.size()) continue;
     table = std::move(each);
     best = &set;
   }
-  if (best == nullptr) return "";
+  if (best == nullptr) return std::nullopt;
   run->mounts.push_back(
       {.source = best->folder, .target = CROSSMILL_ACCELERATORS_FOLDER, .folder = true, .read_only = true});
   run->files.push_back({table->bytes, CROSSMILL_ACCELERATORS_TABLE, "accelerators.table"});
-  return TellSet(best->name, best->digest, best->tools);
+  return best->Record();
 }
 
 }  // namespace crossmill::worker

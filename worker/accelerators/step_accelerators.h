@@ -3,10 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "crossmill/v1/result.pb.h"
+#include "crossmill/v1/worker.pb.h"
 #include "worker/accelerators/accelerator_set.h"
 #include "worker/accelerators/own_formats.h"
 #include "worker/host/mounting.h"
@@ -39,14 +43,17 @@ class StepAccelerators {
   bool active() const { return formats_.mounted(); }
   // A line for people about each set, and about what is missing.
   const std::vector<std::string>& said() const { return said_; }
-  // "SET DIGEST: TOOL, TOOL" for each set in use.
-  std::vector<std::string> sets() const;
+  // Each set that there is, with the tools that are used, and why the others are not.
+  const std::vector<v1::AcceleratorOffer>& offers() const { return offers_; }
+  // Of each set in use.
+  std::vector<v1::StepAcceleration> sets() const;
 
   // Lets an emulated step find the set that fits its root best: a mount and a file at places where nothing of
-  // an image is. Returns what a record says of it: the set with its digest and its tools; empty if nothing
-  // was added, because there is no set for the platform or the step has something else at these places. An
-  // error is the farm's fault.
-  absl::StatusOr<std::string> Apply(SandboxRun* run) const;
+  // an image is. Sets whose digest ("sha256:...") is in `off` are left out. Returns what a record says of it;
+  // nullopt if nothing was added, because there is no set for the platform or the step has something else at
+  // these places. An error is the farm's fault.
+  absl::StatusOr<std::optional<v1::StepAcceleration>> Apply(const std::set<std::string>& off,
+                                                            SandboxRun* run) const;
 
  private:
   struct UsableSet {
@@ -56,18 +63,22 @@ class StepAccelerators {
     std::string folder;
     Digest digest;
     std::vector<AcceleratedTool> tools;
+
+    v1::StepAcceleration Record() const;
   };
 
   StepAccelerators() = default;
-  absl::Status AddSet(const AcceleratorOptions& options, const std::string& name);
+  absl::Status AddSet(const AcceleratorOptions& options, const std::string& name,
+                      v1::AcceleratorOffer* offer);
   absl::Status ReplaceEmulators(const AcceleratorOptions& options);
 
   std::vector<UsableSet> sets_;
   std::vector<std::string> said_;
+  std::vector<v1::AcceleratorOffer> offers_;
   Mount formats_;
 };
 
-// "SET sha256:DIGEST (TOOL, TOOL)", as records have it.
-std::string TellSet(std::string_view name, const Digest& digest, const std::vector<AcceleratedTool>& tools);
+// "SET sha256:DIGEST (TOOL, TOOL)".
+std::string TellSet(const v1::StepAcceleration& set);
 
 }  // namespace crossmill::worker

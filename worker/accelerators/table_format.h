@@ -11,7 +11,7 @@
 
 #define CROSSMILL_ACCELERATORS_FOLDER "/dev/accelerators"
 #define CROSSMILL_ACCELERATORS_TABLE "/dev/accelerators.table"
-#define CROSSMILL_TABLE_MAGIC "crossmill-accel1"
+#define CROSSMILL_TABLE_MAGIC "crossmill-accel2"
 #define CROSSMILL_TABLE_MOST_BYTES 65536u
 
 // What a file of the root has to be.
@@ -36,11 +36,16 @@ enum accelerated_rule_kind {
   ACCELERATED_EMULATED_WORD = 3,
   // The argument after it names a file: fine if it is there and no precompiled one (FILE.gch) beside it.
   ACCELERATED_INCLUDED_FILE = 4,
+  // The argument after it has to be `from`, and is `to` for the native program. Exactly once in a call.
+  ACCELERATED_REPLACED_FILE = 5,
 };
 
 struct accelerated_rule {
   uint32_t kind;
   uint32_t text;
+  // Texts, of a replaced file; else the same as `text`. `to` is absolute in the step.
+  uint32_t from;
+  uint32_t to;
 };
 
 struct accelerated_program {

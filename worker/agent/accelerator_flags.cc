@@ -48,16 +48,17 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const Acceler
   ASSIGN_OR_RETURN(std::unique_ptr<StepAccelerators> accelerators,
                    StepAccelerators::Create(std::move(options)));
   for (const std::string& line : accelerators->said()) LogWarning("{}", line);
+  info->mutable_accelerators()->Assign(accelerators->offers().begin(), accelerators->offers().end());
   if (!accelerators->active()) return nullptr;
-  const std::vector<std::string> sets = accelerators->sets();
-  for (const std::string& set : sets) LogInfo("accelerators: {}", set);
+  const std::vector<v1::StepAcceleration> sets = accelerators->sets();
+  for (const v1::StepAcceleration& set : sets) LogInfo("accelerators: {}", TellSet(set));
   const bool labelled =
       std::any_of(info->labels().begin(), info->labels().end(),
                   [](const v1::WorkerLabel& label) { return label.key() == "accelerators"; });
   if (!labelled) {
     v1::WorkerLabel& label = *info->add_labels();
     label.set_key("accelerators");
-    label.set_value(sets.front().substr(0, sets.front().find(' ')));
+    label.set_value(sets.front().set());
   }
   return accelerators;
 }

@@ -6,11 +6,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/layer/layer_manifest.h"
+#include "common/layer/manifest_diff.h"
 #include "common/layer/tar_entry.h"
 #include "common/words/platform.h"
 #include "common/words/step_bounds.h"
@@ -21,6 +24,7 @@
 #include "worker/mounts/secret_search.h"
 #include "worker/normalize/normalizer.h"
 #include "worker/normalize/step_settings.h"
+#include "worker/task/acceleration_check.h"
 #include "worker/task/dist_info.h"
 #include "worker/task/log_bundler.h"
 #include "worker/task/recorded_network.h"
@@ -178,7 +182,55 @@ class StageExecutor::Execution {
     return complete;
   }
 
+  // How a step is executed just now.
+  struct Manner {
+    bool accelerate = false;
+    // Once more, to compare: as a first execution is, and without a console of its own.
+    bool again = false;
+  };
+
   absl::Status ExecuteStep(const v1::Step& step, v1::StepResult* result) {
+    const bool off = task_.acceleration() == v1::ACCELERATION_OFF;
+    manner_ = {.accelerate = task_.replica() == 0 && !off};
+    RETURN_IF_ERROR(ExecuteOnce(step, result));
+    const auto again = [&](Way way) { return ExecuteAgain(step, way); };
+    const auto path = [this](const v1::Layer& one, const v1::Layer& other) {
+      return FirstPathOf(one, other);
+    };
+    if (task_.acceleration() == v1::ACCELERATION_VERIFY && result->has_acceleration()) {
+      result->set_finished_at(UnixNanos(executor_.clock_.Now()));
+      return CompareWithEmulated(step, again, path, result);
+    }
+    const bool differs =
+        !result->failure().empty() || result->layer().tar().hash() != step.expected().tar().hash();
+    if (step.expected_accelerator().empty() || !step.has_run() || !differs) return absl::OkStatus();
+    return SettleReplica(step, again, path, result);
+  }
+
+  absl::StatusOr<v1::StepResult> ExecuteAgain(const v1::Step& step, Way way) {
+    if (stop_.stop_requested()) return absl::CancelledError("cancelled");
+    v1::StepResult result;
+    result.set_number(step.number());
+    result.set_started_at(UnixNanos(executor_.clock_.Now()));
+    manner_ = {.accelerate = way == Way::kAccelerated, .again = true};
+    RETURN_IF_ERROR(ExecuteOnce(step, &result));
+    result.set_finished_at(UnixNanos(executor_.clock_.Now()));
+    return result;
+  }
+
+  std::string FirstPathOf(const v1::Layer& one, const v1::Layer& other) {
+    const auto manifest_of = [this](const v1::Layer& layer) -> absl::StatusOr<layer::LayerManifest> {
+      ASSIGN_OR_RETURN(const std::string text, blobs_.Get(FromProto(layer.manifest())));
+      return layer::LayerManifest::Parse(text);
+    };
+    const auto first = manifest_of(one);
+    const auto second = manifest_of(other);
+    if (!first.ok() || !second.ok()) return "";
+    const std::vector<v1::PathDifference> paths = layer::DiffManifests(*first, *second, 1, nullptr);
+    return paths.empty() ? "" : paths.front().path();
+  }
+
+  absl::Status ExecuteOnce(const v1::Step& step, v1::StepResult* result) {
     auto snapshot = executor_.snapshotter_.Prepare(layers_);
     if (!snapshot.ok()) {
       if (!IsUnusableLayer(snapshot.status())) return Annotate(snapshot.status(), "root file system");
@@ -263,7 +315,7 @@ class StageExecutor::Execution {
     chunk.set_stream(v1::LogChunk::STREAM_WORKER);
     chunk.set_time(UnixNanos(executor_.clock_.Now()));
     chunk.set_data(fmt::format("warning: {}\n", warning));
-    observer_.OnLog(chunk);
+    if (!manner_.again) observer_.OnLog(chunk);
   }
 
   absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const Snapshot& snapshot,
@@ -330,8 +382,9 @@ class StageExecutor::Execution {
 
   absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const Snapshot& snapshot, Identity identity,
                                             v1::StepResult* result) {
-    LogBundler log(step.number(), executor_.clock_,
-                   [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
+    LogBundler log(step.number(), executor_.clock_, [this](const v1::LogChunk& chunk) {
+      if (!manner_.again) observer_.OnLog(chunk);
+    });
     const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::STREAM_WORKER, line + "\n"); };
     ActionResult action;
     auto mounts = PrepareMounts(step, tell);
@@ -373,9 +426,10 @@ class StageExecutor::Execution {
     for (const v1::Normalization& told : normalized.normalizations()) *result->add_normalizations() = told;
     SecretPatterns patterns;
     for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
-    StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
+    StepCircumstances circumstances(step, manner_.again ? v1::Variation() : task_.variation(),
+                                    executor_.options_.host_facts, executor_.clock_);
     circumstances.Apply(&run);
-    RETURN_IF_ERROR(Accelerate(*result, tell, &run));
+    RETURN_IF_ERROR(Accelerate(tell, &run, result));
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
     circumstances.Ended(action.processors, action.process_ids);
@@ -388,13 +442,16 @@ class StageExecutor::Execution {
 
   // Says what it did on the console, which is kept with the execution. Never of a replica: what is compared
   // is the emulated programs' with what was accelerated.
-  absl::Status Accelerate(const v1::StepResult& result, const std::function<void(const std::string&)>& tell,
-                          SandboxRun* run) const {
+  absl::Status Accelerate(const std::function<void(const std::string&)>& tell, SandboxRun* run,
+                          v1::StepResult* result) const {
     const StepAccelerators* accelerators = executor_.options_.accelerators;
-    if (accelerators == nullptr || !accelerators->active() || !result.emulated() || task_.replica() > 0)
+    if (accelerators == nullptr || !accelerators->active() || !result->emulated() || !manner_.accelerate)
       return absl::OkStatus();
-    ASSIGN_OR_RETURN(const std::string set, accelerators->Apply(run));
-    if (!set.empty()) tell(fmt::format("accelerated by {}", set));
+    const std::set<std::string> off(task_.accelerators_off().begin(), task_.accelerators_off().end());
+    ASSIGN_OR_RETURN(const auto set, accelerators->Apply(off, run));
+    if (!set) return absl::OkStatus();
+    tell(fmt::format("accelerated by {}", TellSet(*set)));
+    *result->mutable_acceleration() = *set;
     return absl::OkStatus();
   }
 
@@ -509,6 +566,7 @@ class StageExecutor::Execution {
   std::vector<Digest> layers_;
   // The task needs them to its end, also between two of its steps.
   std::vector<std::shared_ptr<const void>> holds_;
+  Manner manner_;
   v1::TaskResult result_;
   // In result_.
   size_t fetch_bytes_ = 0;

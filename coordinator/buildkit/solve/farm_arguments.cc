@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/plan/variation.h"
+#include "common/words/acceleration.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/priority.h"
 #include "common/words/step_bounds.h"
@@ -93,6 +94,11 @@ absl::Status SetEmulation(const std::string& value, Target target) {
   target.options.set_forbid_emulation(value == "never");
   return absl::OkStatus();
 }
+absl::Status SetAccelerate(const std::string& value, Target target) {
+  ASSIGN_OR_RETURN(const v1::Acceleration acceleration, ParseAcceleration(value));
+  target.options.set_accelerate(acceleration);
+  return absl::OkStatus();
+}
 absl::Status SetTimeout(const std::string& value, Target target) {
   ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeout(value, "the value"));
   target.options.set_timeout(seconds);
@@ -148,6 +154,7 @@ struct Row {
 
 // By name.
 constexpr Row kRows[] = {
+    {{"CROSSMILL_ACCELERATE", "--accelerate", "verify"}, SetAccelerate},
     {{"CROSSMILL_ALLOW_SAME_HOST", "--allow-same-host", "1"}, SetSameHost},
     {{"CROSSMILL_CONSTRAINT", "--constraint", "disk=fast,rack!=b"}, SetConstraints},
     {{"CROSSMILL_CPUS", "--cpus", "1.5"}, SetBound<v1::STEP_BOUND_CPU>},

@@ -1,5 +1,6 @@
 #include "tests/coordinator/engine/played_worker.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "common/base/status.h"
@@ -200,6 +201,19 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
   if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
   if (auto statement = state_on_.find(word); statement != state_on_.end())
     result.set_statement(statement->second);
+  if (auto set = accelerate_on_.find(word); set != accelerate_on_.end()) {
+    const auto& off = task.accelerators_off();
+    if (std::find(off.begin(), off.end(), set->second) == off.end() && task.replica() == 0 &&
+        task.acceleration() != v1::ACCELERATION_OFF)
+      result.mutable_acceleration()->set_digest(set->second);
+  }
+  if (auto set = accuse_on_.find(word); set != accuse_on_.end()) {
+    v1::AccelerationCheck& check = *result.mutable_acceleration_check();
+    check.set_outcome(v1::AccelerationCheck::OUTCOME_SET_DIFFERS);
+    check.set_digest(set->second);
+    check.set_path("out/unit.o");
+    check.set_reason("two emulated executions agree");
+  }
   if (auto failure = fail_on_.find(word); failure != fail_on_.end()) {
     result.set_exit_code(failure->second);
     result.set_failure("exit code " + std::to_string(failure->second));

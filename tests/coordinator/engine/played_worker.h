@@ -68,6 +68,9 @@ class PlayedWorker {
   void UseOn(const std::string& word, double cpus, int64_t seconds = 1) { use_on_[word] = {cpus, seconds}; }
   // What it reports has the manifest that is right, and another's tar.
   void LieOn(const std::string& word) { lie_on_.insert(word); }
+  // The step is made with the set, or found to differ from what the set makes.
+  void AccelerateOn(const std::string& word, const std::string& digest) { accelerate_on_[word] = digest; }
+  void AccuseOn(const std::string& word, const std::string& digest) { accuse_on_[word] = digest; }
   // What it tells of the clock from now on.
   void TellClock(const std::string& value) { clock_value_ = value; }
   // The file's content tells the worker's name.
@@ -100,6 +103,8 @@ class PlayedWorker {
   std::map<std::string, std::pair<double, int64_t>> use_on_;
   std::set<std::string> differ_on_;
   std::set<std::string> lie_on_;
+  std::map<std::string, std::string> accelerate_on_;
+  std::map<std::string, std::string> accuse_on_;
   std::string clock_value_;
   std::set<uint64_t> played_;
   std::jthread player_;

@@ -4,6 +4,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/storage/trust/accelerator_records.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::storage {
@@ -120,6 +121,71 @@ TEST_F(ExecutionRecordsTest, WhatWasVariedIsAWitnessAndNeverReused) {
   EXPECT_EQ(normalizations[1].files(), 3u);
   EXPECT_EQ(normalizations[1].package_files_size(), 16);
   EXPECT_EQ(normalizations[1].package_files(0), "usr/a");
+}
+
+v1::StepResult AcceleratedSuccess(std::string_view layer, const std::string& digest) {
+  v1::StepResult result = Success(layer);
+  result.mutable_acceleration()->set_set("debian-test-arm64");
+  result.mutable_acceleration()->set_digest(digest);
+  result.mutable_acceleration()->add_tools("gcc-12/cc1");
+  return result;
+}
+
+TEST_F(ExecutionRecordsTest, WhatAnAcceleratorSetMadeIsKnown) {
+  const int64_t id = Execute(100, 200, AcceleratedSuccess("a", "sha256:one"));
+  const auto execution = store_->GetExecution(id);
+  ASSERT_OK(execution);
+  ASSERT_TRUE(execution->acceleration.has_value());
+  EXPECT_EQ(execution->acceleration->set(), "debian-test-arm64");
+  EXPECT_THAT(execution->acceleration->tools(), ElementsAre("gcc-12/cc1"));
+  EXPECT_FALSE(execution->acceleration_check.has_value());
+  EXPECT_EQ(Reusable(), id);
+  EXPECT_FALSE(store_->FindReusable("key", 0, false, true).value().has_value());
+  // Once compared it is as good as an emulated one.
+  v1::StepResult compared = AcceleratedSuccess("a", "sha256:one");
+  compared.mutable_acceleration_check()->set_outcome(v1::AccelerationCheck::OUTCOME_EQUAL);
+  const int64_t proved = Execute(300, 400, compared);
+  EXPECT_EQ(store_->FindReusable("key", 0, false, true).value()->id, proved);
+}
+
+TEST_F(ExecutionRecordsTest, WhatASwitchedOffSetMadeIsTakenBackWithWhatWasInstalledFromIt) {
+  AcceleratorRecords accelerators(store_->connection());
+  const int64_t made = Execute(100, 200, AcceleratedSuccess("a", "sha256:one"));
+  v1::StepResult compared = AcceleratedSuccess("b", "sha256:one");
+  compared.mutable_acceleration_check()->set_outcome(v1::AccelerationCheck::OUTCOME_EQUAL);
+  const int64_t proved = Execute(300, 400, compared);
+  const int64_t other = Execute(500, 600, AcceleratedSuccess("c", "sha256:two"));
+  const int64_t installed = Execute(700, 800, Success("d"));
+  v1::PackageOutcome wheel;
+  wheel.set_name("wheel");
+  wheel.set_compiled_in_build(build_);
+  wheel.set_compiled_by_execution(made);
+  ASSERT_OK(store_->SavePackages(installed, {wheel}));
+  EXPECT_EQ(Reusable(), made);
+  EXPECT_EQ(*accelerators.TakeBack("sha256:one", 900), 2);
+  EXPECT_EQ(*accelerators.TakeBack("sha256:one", 900), 0);
+  EXPECT_EQ(*accelerators.TakeBack("", 900), 0) << "emulated executions have none";
+  EXPECT_EQ(Reusable(), proved);
+  EXPECT_EQ(WitnessIds(0), (std::vector<int64_t>{proved, other}));
+}
+
+TEST_F(ExecutionRecordsTest, SwitchedOffSetsAreKept) {
+  AcceleratorRecords accelerators(store_->connection());
+  v1::SwitchedOffAccelerator off;
+  off.set_digest("sha256:b");
+  off.set_path("usr/lib/x.so");
+  ASSERT_OK(accelerators.SwitchOff(off));
+  off.set_path("other");
+  ASSERT_OK(accelerators.SwitchOff(off)) << "what is known stays";
+  off.set_digest("sha256:a");
+  ASSERT_OK(accelerators.SwitchOff(off));
+  const auto listed = accelerators.SwitchedOff();
+  ASSERT_OK(listed);
+  ASSERT_EQ(listed->size(), 2u);
+  EXPECT_EQ((*listed)[0].digest(), "sha256:a");
+  EXPECT_EQ((*listed)[1].path(), "usr/lib/x.so");
+  ASSERT_OK(accelerators.Allow("sha256:b"));
+  EXPECT_EQ(accelerators.SwitchedOff()->size(), 1u);
 }
 
 TEST_F(ExecutionRecordsTest, WhatWasOutvotedIsAWitnessAndReusedNoMore) {

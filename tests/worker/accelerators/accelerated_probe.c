@@ -3,6 +3,8 @@
 //   say WORD...          "ARCHITECTURE argv[0] WORD..."
 //   copy FROM TO WORD... copies a program, then executes the copy with `TO WORD...`
 //   write PATH           "refused" if it cannot be opened for writing, else "written"
+//   take FROM TO         copies a file
+//   note PATH WORD...    writes which one it is into a file, then says WORD...
 //   become ID TO WORD... executes TO as another user
 enum { kMostText = 4096 };
 
@@ -120,6 +122,13 @@ __attribute__((used)) void begin(long* stack) {
     call(kSetGid, number_in(words[2]), 0, 0, 0);
     call(kSetUid, number_in(words[2]), 0, 0, 0);
     execute(words + 3, environment);
+  }
+  if (same(words[1], "take") && count > 3) copy(words[2], words[3]);
+  if (same(words[1], "note") && count > 2) {
+    const long file = call(kOpenAt, kHere, (long)words[2], kForWriting | kCreate, kMode);
+    if (file < 0) leave(3);
+    call(kWrite, file, (long)ARCHITECTURE, length_of(ARCHITECTURE), 0);
+    call(kClose, file, 0, 0, 0);
   }
   if (same(words[1], "write") && count > 2) {
     const long file = call(kOpenAt, kHere, (long)words[2], kForWriting | kCreate, kMode);

@@ -5,6 +5,7 @@ of arm64 with the flags POCF, and a kernel with binfmt_misc per user namespace (
 
     accelerated_steps_test.py WORKER EMULATED_PROBE NATIVE_PROBE
 """
+import base64
 import hashlib
 import io
 import json
@@ -82,15 +83,17 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
-    def make_set(self):
+    def make_set(self, replaced=()):
+        """`replaced`: rules of arguments that are files of the root, and the set's own for the native tool."""
         folder = self.folder / "sets" / "test-arm64"
-        (folder / "bin").mkdir(parents=True)
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / "plugin").write_bytes(b"the set's own")
         (folder / "bin" / "tool").write_bytes(self.native)
         tool = {"name": "probe", "program": "bin/tool", "stands_for": file_entry("/bin/tool", self.emulated),
                 "needs": [file_entry("/lib/needed", self.library)],
-                "arguments": [{"kind": kind, "text": text} for kind, text in self.rules]}
-        manifest = {"format": 1, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
-                    "files": [file_entry("bin/tool", self.native, executable=True)]}
+                "arguments": [*replaced, *({"kind": kind, "text": text} for kind, text in self.rules)]}
+        manifest = {"format": 2, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
+                    "files": [file_entry("bin/tool", self.native, executable=True), file_entry("bin/plugin", b"the set's own")]}
         self.manifest = json.dumps(manifest).encode()
         (folder / "manifest.json").write_bytes(self.manifest)
 
@@ -112,11 +115,11 @@ class AcceleratedStepsTest(unittest.TestCase):
         (self.folder / "blobs" / f"sha256-{digest(data)}").write_bytes(data)
         return {"tar": {"hash": digest(data), "sizeBytes": str(len(data))}}
 
-    def step(self, *argv, accelerate="trial", env=(), replica=0, **run):
+    def step(self, *argv, accelerate="trial", env=(), replica=0, task=(), step=(), **run):
         """What the step's program printed; self.said has all that the worker wrote."""
-        task = {"name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
+        task = {**dict(task), "name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
                 "sourceDateEpoch": "1700000000", "replica": replica,
-                "steps": [{"number": 2, "instruction": "RUN", "text": "RUN test", "clampTime": "1700000001",
+                "steps": [{**dict(step), "number": 2, "instruction": "RUN", "text": "RUN test", "clampTime": "1700000001",
                            "run": {"argv": list(argv), "env": ["PATH=/bin", *env], "cwd": "/", "network": "NETWORK_MODE_NONE",
                                    **run}}]}
         file = self.folder / "task.json"
@@ -146,6 +149,15 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_arguments_that_are_fine(self):
         self.assertEqual(self.step("/bin/tool", "say", "-dumpbase", "-vx"), "native /bin/tool -dumpbase -vx")
         self.assertEqual(self.step("/bin/tool", "say", "-include", "/lib/needed"), "native /bin/tool -include /lib/needed")
+
+    def test_a_file_of_the_set_in_the_place_of_one_that_is_named(self):
+        self.make_set([{"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
+        self.assertEqual(self.step("/bin/tool", "say", "-plugin", "/lib/needed", "x"),
+                         "native /bin/tool -plugin /dev/accelerators/bin/plugin x")
+        # Another file, none, or two: what the emulated tool would load is not known.
+        for words in (["-plugin", "/lib/other"], ["-plugin"], ["x"], ["-plugin", "/lib/needed", "-plugin", "/lib/needed"]):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join(["emulated /bin/tool", *words]))
 
     # ---- what stays emulated ----
 
@@ -189,6 +201,65 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_a_replica(self):
         self.assertEqual(self.step("/bin/tool", "say", replica=1), "emulated /bin/tool")
         self.assertNotIn("accelerated by", self.said)
+
+    # ---- what is on record, and compared ----
+
+    def made(self, *argv, **more):
+        """The step's result: a program that lies leaves another file when it is native."""
+        self.step(*argv, **more)
+        return self.result["steps"][0]
+
+    def test_the_set_is_on_record(self):
+        made = self.made("/bin/tool", "say")
+        self.assertEqual(made["acceleration"], {"set": "test-arm64", "digest": f"sha256:{digest(self.manifest)}", "tools": ["probe"]})
+        self.assertNotIn("accelerationCheck", made)
+        self.assertNotIn("acceleration", self.made("/bin/tool", "say", accelerate="off"))
+
+    def test_a_build_and_the_farm_can_forbid_it(self):
+        self.assertEqual(self.step("/bin/tool", "say", task={"acceleration": "ACCELERATION_OFF"}), "emulated /bin/tool")
+        off = {"acceleratorsOff": [f"sha256:{digest(self.manifest)}"]}
+        self.assertEqual(self.step("/bin/tool", "say", task=off), "emulated /bin/tool")
+        self.assertNotIn("acceleration", self.result["steps"][0])
+        self.assertEqual(self.step("/bin/tool", "say", task={"acceleratorsOff": ["sha256:" + digest(b"")]}), "native /bin/tool")
+
+    VERIFY = {"acceleration": "ACCELERATION_VERIFY"}
+
+    def test_equal_executions(self):
+        made = self.made("/bin/tool", "say", task=self.VERIFY)
+        check = made["accelerationCheck"]
+        self.assertEqual((check["outcome"], check["set"]), ("OUTCOME_EQUAL", "test-arm64"))
+        self.assertGreater(check["acceleratedSeconds"], 0)
+        self.assertGreater(check["emulatedSeconds"], 0)
+        self.assertIn("acceleration", made)
+        # Only the first execution has a console.
+        self.assertEqual(self.said.count(" /bin/tool"), 1, self.said)
+
+    def test_a_set_that_lies_is_found_and_the_emulated_result_counts(self):
+        made = self.made("/bin/tool", "note", "/tmp/which", task=self.VERIFY)
+        check = made["accelerationCheck"]
+        self.assertEqual((check["outcome"], check["digest"]), ("OUTCOME_SET_DIFFERS", f"sha256:{digest(self.manifest)}"))
+        self.assertEqual(base64.b64decode(check["path"]), b"tmp/which")
+        self.assertNotIn("acceleration", made)
+        emulated = self.made("/bin/tool", "note", "/tmp/which", accelerate="off")
+        self.assertEqual(made["layer"], emulated["layer"])
+        self.assertNotEqual(self.made("/bin/tool", "note", "/tmp/which")["layer"], emulated["layer"])
+
+    def test_a_step_that_differs_by_itself_accuses_nobody(self):
+        made = self.made("/bin/tool", "take", "/proc/sys/kernel/random/uuid", "/tmp/other", task=self.VERIFY)
+        self.assertEqual(made["accelerationCheck"]["outcome"], "OUTCOME_RECIPE_DIFFERS")
+
+    def test_a_replica_that_differs_from_what_a_set_made_says_whose_fault_it_is(self):
+        first = self.made("/bin/tool", "note", "/tmp/which")
+        step = {"expected": first["layer"], "expectedAccelerator": first["acceleration"]["digest"]}
+        made = self.made("/bin/tool", "note", "/tmp/which", replica=1, step=step)
+        self.assertEqual(made["accelerationCheck"]["outcome"], "OUTCOME_SET_DIFFERS")
+        self.assertEqual(base64.b64decode(made["accelerationCheck"]["path"]), b"tmp/which")
+        # On a worker that does not have it.
+        made = self.made("/bin/tool", "note", "/tmp/which", replica=1, step=step, accelerate="off")
+        self.assertIn("does not have the set", made["accelerationCheck"]["reason"])
+        # Equal ones are not looked at.
+        step["expected"] = made["layer"]
+        self.assertNotIn("accelerationCheck", self.made("/bin/tool", "note", "/tmp/which", replica=1, step=step))
 
     # ---- what a step cannot do ----
 

@@ -30,7 +30,7 @@ Json FileEntry(const std::string& path, const std::string& content) {
 
 Json SetManifest() {
   Json manifest;
-  manifest["format"] = 1;
+  manifest["format"] = 2;
   manifest["name"] = "debian-test-arm64";
   manifest["architecture"] = "arm64";
   manifest["files"] = Json::array({FileEntry("bin/cc1", kNative), FileEntry("lib/libz.so.1", "z")});
@@ -73,10 +73,30 @@ TEST(AcceleratorSetTest, AManifestIsRead) {
   EXPECT_EQ(set->tools[0].rules[1].kind, static_cast<uint32_t>(ACCELERATED_EMULATED_WORD));
 }
 
+TEST(AcceleratorSetTest, AFileIsReplacedByOneOfTheSetOnly) {
+  Json manifest = SetManifest();
+  Json rule;
+  rule["kind"] = "replaced-file";
+  rule["text"] = "-plugin";
+  rule["from"] = "/usr/lib/plugin.so";
+  rule["to"] = "lib/libz.so.1";
+  manifest["tools"][0]["arguments"].push_back(rule);
+  const auto set = ParseAcceleratorSet(WriteJson(manifest));
+  ASSERT_OK(set);
+  EXPECT_EQ(set->tools[0].rules[2].kind, static_cast<uint32_t>(ACCELERATED_REPLACED_FILE));
+  EXPECT_EQ(set->tools[0].rules[2].from, "/usr/lib/plugin.so");
+  EXPECT_EQ(set->tools[0].rules[2].to, "lib/libz.so.1");
+  manifest["tools"][0]["arguments"][2]["to"] = "lib/other";
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("that is not in the set"));
+  manifest["tools"][0]["arguments"][2]["to"] = "lib/libz.so.1";
+  manifest["tools"][0]["arguments"][2].erase("from");
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("cannot be replaced"));
+}
+
 TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
   EXPECT_TRUE(absl::IsInvalidArgument(ParseAcceleratorSet("no JSON").status()));
   Json manifest = SetManifest();
-  manifest["format"] = 2;
+  manifest["format"] = 1;
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("scripts/make-accelerators"));
   for (const char* path : {"/etc/passwd", "../x", "bin/../../x", "", "bin//x", "bin/."}) {
     manifest = SetManifest();

@@ -32,7 +32,8 @@ class RootTableTest : public testing::Test {
     tool_.program = "bin/cc1";
     tool_.stands_for = {"/usr/lib/cc1", DigestOf("emulated")};
     tool_.needs = {{"/usr/lib/isl", DigestOf("isl")}};
-    tool_.rules = {{ACCELERATED_EMULATED_WORD, "-v"}};
+    tool_.rules = {{ACCELERATED_EMULATED_WORD, "-v", {}, {}},
+                   {ACCELERATED_REPLACED_FILE, "-plugin", "/usr/lib/plugin", "lib/plugin"}};
   }
   void Write(const std::string& path, const std::string& content) {
     ASSERT_OK(WriteFileAtomic(folder_->Path(path), content));
@@ -80,6 +81,19 @@ TEST_F(RootTableTest, OthersAreInTheTableByDigestOnly) {
   EXPECT_THAT(table.present, IsEmpty());
   EXPECT_EQ(FileOf(table, 0).known, 0u);
   EXPECT_EQ(FileOf(table, 1).known, 1u);
+}
+
+TEST_F(RootTableTest, RulesHaveTheirTexts) {
+  const RootTable table = Make();
+  const char* at = table.bytes.data();
+  accelerated_rule rules[2];
+  std::memcpy(rules,
+              at + sizeof(accelerated_table) + 2 * sizeof(accelerated_file) + sizeof(accelerated_program),
+              sizeof(rules));
+  EXPECT_STREQ(at + rules[0].text, "-v");
+  EXPECT_STREQ(at + rules[1].text, "-plugin");
+  EXPECT_STREQ(at + rules[1].from, "/usr/lib/plugin");
+  EXPECT_STREQ(at + rules[1].to, "/dev/accelerators/lib/plugin");
 }
 
 TEST_F(RootTableTest, WhatIsNoFileIsNotRead) {

@@ -72,6 +72,7 @@ export function step(value: wire.StepView): model.Step {
     layer: layer(value.layer),
     worker: value.worker ?? '',
     emulated: value.emulated ?? false,
+    acceleratedBy: value.acceleration?.set || undefined,
     distrusted: value.distrusted ?? false,
     exitCode: value.exitCode ?? 0,
     failure: value.failure ?? '',

@@ -38,6 +38,11 @@ describe('matrix', () => {
     const cell = steps(matrix.groups[0]?.rows[4]?.cells ?? [])[1] as StepCell;
     expect(cellWords(cell)).toBe('builder 5 · executed 3m 12s · +88.4 MB · 3 paths differ and reach the image, first root/.local/…/_imaging.cpython-312-aarch64.so · on w3');
   });
+  it('tells of an accelerated step', () => {
+    const cell = steps(matrix.groups[0]?.rows[4]?.cells ?? [])[1] as StepCell;
+    const accelerated = { ...cell, step: { ...cell.step, acceleratedBy: 'debian-bookworm-arm64' } };
+    expect(cellWords(accelerated)).toContain('on w3 · accelerated by debian-bookworm-arm64');
+  });
   it('scales bars by the square root', () => {
     expect(barWidth(400, 400)).toBe(100);
     expect(barWidth(100, 400)).toBe(50);

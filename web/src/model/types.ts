@@ -51,6 +51,8 @@ export interface Step {
   layer?: Layer;
   worker: string;
   emulated: boolean;
+  /** The accelerator set whose native programs it could use; absent: none. */
+  acceleratedBy?: string;
   /** Its worker, or that of a wheel it installed, is not believed any more: nothing else goes on from it. */
   distrusted?: boolean;
   exitCode: number;

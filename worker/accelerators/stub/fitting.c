@@ -96,6 +96,11 @@ static int fits_argument(const struct table* table, const struct accelerated_pro
       case ACCELERATED_INCLUDED_FILE:
         if (same(*argument, text)) return is_plain_header(argument[1]);
         break;
+      case ACCELERATED_REPLACED_FILE:
+        if (same(*argument, text))
+          return argument[1] && same(argument[1], table_text(table, rule->from)) &&
+                 is_read_only(table_text(table, rule->to));
+        break;
       default:
         return 0;
     }
@@ -103,12 +108,36 @@ static int fits_argument(const struct table* table, const struct accelerated_pro
   return 1;
 }
 
+// What stands in for the argument after this one; null for most.
+static const char* replacement_for(const struct table* table, const struct accelerated_program* program,
+                                   const char* argument) {
+  for (uint32_t i = 0; i < program->rules_count; ++i) {
+    const struct accelerated_rule* rule = &table->rules[program->rules + i];
+    if (rule->kind == ACCELERATED_REPLACED_FILE && same(argument, table_text(table, rule->text)))
+      return table_text(table, rule->to);
+  }
+  return 0;
+}
+
 int fits_arguments(const struct table* table, const struct accelerated_program* program, char** arguments) {
+  int wanted = 0, replaced = 0;
+  for (uint32_t i = 0; i < program->rules_count; ++i)
+    wanted += table->rules[program->rules + i].kind == ACCELERATED_REPLACED_FILE;
   if (!*arguments) return 0;
   for (char** argument = arguments + 1; *argument; ++argument) {
     if (!fits_argument(table, program, argument)) return 0;
+    replaced += replacement_for(table, program, *argument) != 0;
   }
-  return 1;
+  return replaced == wanted;
+}
+
+char** replaced_argument(const struct table* table, const struct accelerated_program* program,
+                         char** arguments, const char** replacement) {
+  for (char** argument = arguments + 1; *argument; ++argument) {
+    *replacement = replacement_for(table, program, *argument);
+    if (*replacement) return argument + 1;
+  }
+  return 0;
 }
 
 // A locale whose messages are the programs' own.

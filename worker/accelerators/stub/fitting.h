@@ -9,4 +9,8 @@ int is_file(const struct accelerated_file* file, int fd);
 // Whether what the emulated program would read besides is what the native one brings.
 int has_needs(const struct table* table, const struct accelerated_program* program);
 int fits_arguments(const struct table* table, const struct accelerated_program* program, char** arguments);
+// Of arguments that fit: where the one is that the native program gets another one for, which is given in
+// `replacement`; null if there is none.
+char** replaced_argument(const struct table* table, const struct accelerated_program* program,
+                         char** arguments, const char** replacement);
 int fits_environment(char** envp);

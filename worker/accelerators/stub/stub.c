@@ -61,7 +61,12 @@ static void replace(const struct start* start, const struct table* table) {
     // Of the emulator only: the native program must not find it open.
     const int set_flags = 2, cloexec = 1;
     kernel(__NR_fcntl, fd, set_flags, cloexec, 0, 0, 0);
+    const char* replacement = 0;
+    char** replaced = replaced_argument(table, program, arguments, &replacement);
+    char* own = replaced ? *replaced : 0;
+    if (replaced) *replaced = (char*)replacement;
     kernel(__NR_execve, (long)native, (long)arguments, (long)start->envp, 0, 0, 0);
+    if (replaced) *replaced = own;
     kernel(__NR_fcntl, fd, set_flags, 0, 0, 0, 0);
     return;
   }

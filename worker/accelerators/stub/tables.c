@@ -53,7 +53,8 @@ static int is_whole(struct table* table, uint64_t size) {
     if (!is_text(header, table->files[i].path)) return 0;
   }
   for (uint32_t i = 0; i < header->rules_count; ++i) {
-    if (!is_text(header, table->rules[i].text)) return 0;
+    const struct accelerated_rule* rule = &table->rules[i];
+    if (!is_text(header, rule->text) || !is_text(header, rule->from) || !is_text(header, rule->to)) return 0;
   }
   for (uint32_t i = 0; i < header->programs_count; ++i) {
     const struct accelerated_program* program = &table->programs[i];

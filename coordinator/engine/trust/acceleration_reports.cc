@@ -1,0 +1,63 @@
+#include "coordinator/engine/trust/acceleration_reports.h"
+
+#include "common/base/status.h"
+#include "common/layer/tar_entry.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+// A worker's word, and a recipe's.
+constexpr size_t kLongestTold = 1024;
+
+}  // namespace
+
+std::optional<v1::SwitchedOffAccelerator> AccusedSet(const v1::StepResult& result,
+                                                     const ReportedStep& reported) {
+  const v1::AccelerationCheck& check = result.acceleration_check();
+  if (check.outcome() != v1::AccelerationCheck::OUTCOME_SET_DIFFERS || !IsAcceleratorDigest(check.digest()))
+    return std::nullopt;
+  v1::SwitchedOffAccelerator accused;
+  accused.set_digest(check.digest());
+  accused.set_set(check.set().substr(0, kLongestTold));
+  accused.set_at(reported.now);
+  accused.set_build(reported.build);
+  const v1::Step& step = reported.step;
+  accused.set_step(fmt::format("{}:{}: {}", step.range().file(), step.range().first_line(),
+                               layer::Printable(step.text().substr(0, kLongestTold))));
+  accused.set_worker(reported.worker);
+  accused.set_path(check.path().substr(0, kLongestTold));
+  accused.set_reason(check.reason().substr(0, kLongestTold));
+  return accused;
+}
+
+std::string TellSwitchedOff(const v1::SwitchedOffAccelerator& accelerator) {
+  const std::string where =
+      accelerator.path().empty() ? "its outcome" : "/" + layer::Printable(accelerator.path());
+  return fmt::format(
+      "accelerator set {}{}{} is switched off for the farm: {} differs in {}: {}; "
+      "`crossmill admin accelerators ls` has it",
+      accelerator.set(), accelerator.set().empty() ? "" : " ", accelerator.digest(), accelerator.step(),
+      where, accelerator.reason());
+}
+
+TakenAcceleration TakeAcceleration(const v1::StepResult& result, const ReportedStep& reported,
+                                   SwitchedOffAccelerators* off,
+                                   const std::function<void(const v1::SwitchedOffAccelerator&)>& on_off) {
+  TakenAcceleration taken;
+  if (off == nullptr) return taken;
+  if (const auto accused = AccusedSet(result, reported)) {
+    const absl::StatusOr<int64_t> results = off->SwitchOff(*accused);
+    // A farm that has so many has other sorrows; the notice says it all the same.
+    if (!absl::IsResourceExhausted(results.status())) taken.recorded = results.status();
+    if (results.ok() && *results >= 0 && on_off) on_off(*accused);
+    taken.notice = TellSwitchedOff(*accused);
+  }
+  const std::string& digest = result.acceleration().digest();
+  if (!digest.empty() && off->IsOff(digest)) {
+    taken.lost = fmt::format("step {} was made with accelerator set {}, which is switched off by now",
+                             result.number(), digest);
+  }
+  return taken;
+}
+
+}  // namespace crossmill::coordinator
