@@ -3,7 +3,9 @@
 commands at a buildkitd beside it where one runs."""
 import base64
 import crypt
+import functools
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -11,6 +13,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -525,6 +528,65 @@ class ComparisonTest(Outputs):
                 self.assertEqual(names[1], names[3])
                 # What buildx adds of its own it reads from the history of builds.
                 self.assertEqual(*({key for key in told if not key.startswith("buildx.")} for told in (ours, theirs)))
+
+    def under_rules(self, rules):
+        """What a build that ADDs a file comes to under rules about sources, here and there: the file, or None."""
+        policy = self.out / "policy.json"
+        policy.write_text(json.dumps({"version": 1, "rules": rules}))
+        came = []
+        for who, environment in (("farm", {}), ("peer", {**self.buildkit.environment, "BUILDX_BUILDER": "peer"})):
+            out = self.out / f"rules-{who}"
+            subprocess.run(["rm", "-rf", out], check=True)
+            result = self.buildx("build", "--progress", "plain", "--no-cache", "-o", f"type=local,dest={out}", self.context,
+                                 env={**environment, "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": str(policy)})
+            came.append((out / "f").read_text() if result.returncode == 0 else None)
+        return came
+
+    def test_rules_about_sources_mean_the_same(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
+        self.addCleanup(subprocess.run, ["rm", "-rf", folder], capture_output=True)
+        (folder / "f").write_text("one\n")
+        (folder / "g").write_text("two\n")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder)))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}"
+        self.dockerfile(f"FROM scratch\nADD {url}/f /\n")
+
+        def rule(action, source, match="WILDCARD", constraints=(), **updates):
+            return {"action": action, "selector": {"identifier": source, "match_type": match, "constraints": list(constraints)},
+                    **({"updates": updates} if updates else {})}
+
+        def condition(value, how):
+            return [{"key": "http.filename", "value": value, "condition": how}]
+        digest = "sha256:" + hashlib.sha256(b"one\n").hexdigest()
+        for name, rules, expected in (
+                ("denied", [rule("DENY", f"{url}/f")], None),
+                ("another is denied", [rule("DENY", f"{url}/g")], "one\n"),
+                ("wildcard", [rule("DENY", "http://*")], None),
+                ("exact has no wildcard", [rule("DENY", "http://*", "EXACT")], "one\n"),
+                ("the last one wins", [rule("DENY", "http://*"), rule("ALLOW", f"{url}/*")], "one\n"),
+                ("the last one wins again", [rule("ALLOW", f"{url}/*"), rule("DENY", "http://*")], None),
+                ("folders are sources", [rule("DENY", "*"), rule("ALLOW", "http://*")], None),
+                ("and can be let through", [rule("DENY", "*"), rule("ALLOW", "http://*"), rule("ALLOW", "local://*")], "one\n"),
+                ("converted", [rule("CONVERT", f"{url}/f", identifier=f"{url}/g")], "two\n"),
+                ("converted by parts", [rule("CONVERT", f"{url}/*", "WILDCARD", condition("f", "EQUAL"), identifier=f"{url}/g?${{1}}")], None),
+                ("converted by an expression", [rule("CONVERT", "/f$", "REGEX", identifier="/g")], "two\n"),
+                ("denied once converted", [rule("DENY", f"{url}/g"), rule("CONVERT", f"{url}/f", identifier=f"{url}/g")], None),
+                ("round and round", [rule("CONVERT", f"{url}/f", identifier=f"{url}/g"), rule("CONVERT", f"{url}/g", identifier=f"{url}/f")], None),
+                ("the right checksum", [rule("CONVERT", f"{url}/f", attrs={"http.checksum": digest})], "one\n"),
+                ("a wrong checksum", [rule("CONVERT", f"{url}/f", attrs={"http.checksum": "sha256:" + "0" * 64})], None),
+                ("a condition holds", [rule("DENY", f"{url}/*", "WILDCARD", condition("f", "EQUAL"))], None),
+                ("a condition does not", [rule("DENY", f"{url}/*", "WILDCARD", condition("f", "NOTEQUAL"))], "one\n"),
+                ("a condition that searches", [rule("DENY", f"{url}/*", "WILDCARD", condition("^[a-f]$", "MATCHES"))], None),
+                ("no such expression", [rule("DENY", "(", "REGEX")], None)):
+            with self.subTest(name):
+                farm, peer_has = self.under_rules(rules)
+                self.assertEqual(farm, peer_has, "as a buildkitd has it")
+                self.assertEqual(farm, expected)
 
     def test_folders_hold_the_same_files(self):
         self.both("-o", "type=local,dest=OUT")
