@@ -542,6 +542,37 @@ class ComparisonTest(Outputs):
             came.append((out / "f").read_text() if result.returncode == 0 else None)
         return came
 
+    def test_rules_about_images_mean_the_same(self):
+        digests = {}
+        for tag, text in (("1", "one\n"), ("2", "two\n")):
+            self.write("f", text)
+            self.dockerfile("FROM scratch\nCOPY f /f\n")
+            self.bx("-t", f"{self.registry.host}/rules:{tag}", "--push", "--metadata-file", self.out / "metadata.json")
+            digests[tag] = self.metadata()["containerimage.digest"]
+        name = f"docker-image://{self.registry.host}/rules"
+        first, second = f"{name}:1", f"{name}:2"
+
+        def rule(action, source, match="WILDCARD", **updates):
+            return {"action": action, "selector": {"identifier": source, "match_type": match}, **({"updates": updates} if updates else {})}
+        for recipe in (f"FROM {self.registry.host}/rules:1\n", f"FROM scratch\nCOPY --from={self.registry.host}/rules:1 /f /f\n"):
+            self.dockerfile(recipe)
+            for what, rules, expected in (
+                    ("denied", [rule("DENY", "docker-image://*")], None),
+                    ("denied exactly", [rule("DENY", first, "EXACT")], None),
+                    ("denied by what its name means", [rule("DENY", f"*@{digests['1']}")], None),
+                    ("another meaning is denied", [rule("DENY", f"*@{digests['2']}")], "one\n"),
+                    ("let through by name alone", [rule("DENY", "docker-image://*"), rule("ALLOW", first, "EXACT")], None),
+                    ("let through with what it means", [rule("DENY", "docker-image://*"), rule("ALLOW", f"{first}*")], "one\n"),
+                    ("another tag", [rule("CONVERT", first, identifier=second)], "two\n"),
+                    ("pinned", [rule("CONVERT", first, identifier=f"{first}@{digests['2']}")], "two\n"),
+                    ("pinned by a wildcard", [rule("CONVERT", f"{first}*", identifier=f"{name}@{digests['2']}")], "two\n"),
+                    ("named by its parts", [rule("CONVERT", f"{name}:1*", identifier=f"{name}:2${{1}}")], "two\n"),
+                    ("round and round", [rule("CONVERT", f"{first}*", identifier=second), rule("CONVERT", f"{second}*", identifier=first)], None)):
+                with self.subTest(f"{recipe.split()[1]}: {what}"):
+                    farm, peer_has = self.under_rules(rules)
+                    self.assertEqual(farm, peer_has, "as a buildkitd has it")
+                    self.assertEqual(farm, expected)
+
     def test_rules_about_sources_mean_the_same(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-web-", dir="/var/tmp"))
         self.addCleanup(subprocess.run, ["rm", "-rf", folder], capture_output=True)
