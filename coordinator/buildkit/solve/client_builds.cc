@@ -72,9 +72,10 @@ absl::Status ClientBuilds::Begin(const std::shared_ptr<ClientBuild>& build) {
   const auto of_caller = std::count_if(running_.begin(), running_.end(),
                                        [&](const auto& each) { return each.first.first == key.first; });
   if (running_.size() >= limits_.most || static_cast<size_t>(of_caller) >= limits_.most_of_caller) {
-    return absl::ResourceExhaustedError(
-        fmt::format("{} builds of BuildKit's clients are running, {} of them yours; wait until one has ended",
-                    running_.size(), of_caller));
+    return absl::ResourceExhaustedError(fmt::format(
+        "{} builds of BuildKit's clients are running, {} of them yours, of at most {} and {}: wait until "
+        "one has ended, or ask the operator (--limit buildkit-builds, buildkit-client-builds)",
+        running_.size(), of_caller, limits_.most, limits_.most_of_caller));
   }
   running_[key] = build;
   changed_.NotifyAll();

@@ -159,6 +159,12 @@ absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const 
   if (IsSshUrl(wish.url)) {
     auto fetched = FetchByAgent(services, build, wish, stop);
     if (!absl::IsNotFound(fetched.status())) return fetched;
+    auto shared = FetchShared(services, wish, progress, stop);
+    if (shared.ok() || absl::IsCancelled(shared.status())) return shared;
+    return absl::Status(
+        shared.status().code(),
+        Av(fmt::format("{}; no agent of the client's was asked: {}: give it with --ssh {}",
+                       Sv(shared.status().message()), Sv(fetched.status().message()), wish.agent)));
   }
   absl::StatusOr<GitContext> shared = FetchShared(services, wish, progress, stop);
   const std::string host = TokenHostOf(wish.url);

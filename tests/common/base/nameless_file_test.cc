@@ -25,6 +25,22 @@ TEST(NamelessFileTest, ReadsWhatWasAppendedFromAnyOffset) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "it has a name";
 }
 
+TEST(NamelessFileTest, SomebodyMayBeAskedBeforeAnythingIsWritten) {
+  const TemporaryFolder folder = *TemporaryFolder::Create();
+  int64_t left = 10;
+  auto file = NamelessFile::Create(folder.path(), [&](int64_t bytes) -> absl::Status {
+    if (bytes > left) return absl::ResourceExhaustedError("no room for it");
+    left -= bytes;
+    return absl::OkStatus();
+  });
+  ASSERT_OK(file);
+  EXPECT_OK(file->Append("012345"));
+  EXPECT_OK(file->Append(""));
+  EXPECT_TRUE(absl::IsResourceExhausted(file->Append("01234")));
+  EXPECT_EQ(file->size(), 6) << "nothing of what was refused is there";
+  EXPECT_OK(file->Append("0123"));
+}
+
 TEST(NamelessFileTest, ErrorsNameTheFolder) {
   EXPECT_THAT(std::string(NamelessFile::Create("/nowhere/at-all").status().message()),
               testing::HasSubstr("/nowhere/at-all"));

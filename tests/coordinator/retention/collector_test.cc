@@ -144,6 +144,18 @@ TEST_F(CollectorTest, OnlyWhatWasNotUsedForLongGoesWhereThatIsAskedFor) {
   EXPECT_FALSE(There(old));
 }
 
+TEST_F(CollectorTest, SoMuchStaysAsIsAskedForAndTheOldestGoFirst) {
+  const Digest first = Put(1), second = Put(2), third = Put(3);
+  Age();
+  EXPECT_EQ(Sweep({.all = true, .keep_bytes = 10 * kMega}).blobs, 0);
+  EXPECT_EQ(Sweep({.dry_run = true, .all = true, .keep_bytes = 2 * kMega + 100'000}).blobs, 1);
+  EXPECT_EQ(Sweep({.all = true, .keep_bytes = 2 * kMega + 100'000}).blobs, 1);
+  EXPECT_FALSE(There(first));
+  EXPECT_TRUE(There(second));
+  EXPECT_TRUE(There(third));
+  EXPECT_EQ(Sweep({.all = true, .keep_bytes = 1}).blobs, 2);
+}
+
 TEST_F(CollectorTest, WhatARunningBuildNeedsStaysUntilItEnds) {
   const Digest file = Put(1), layer = Put(2), unneeded = Put(3);
   v1::BuildSubmission submission;

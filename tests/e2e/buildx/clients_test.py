@@ -239,5 +239,36 @@ class ClientsTest(BuildxCase):
         self.assertIn("Error", [row["status"] for row in rows])
 
 
+class LimitsTest(BuildxCase):
+    """A door whose limits are settings."""
+
+    farm_options = {"workers": 1, "coordinator_options": ["--limit", "buildkit-client-builds=1", "--limit", "buildkit-folder-entries=5"]}
+
+    def test_one_build_at_a_time(self):
+        self.dockerfile("FROM tiny\nRUN echo alone && sleep 600\n")
+        client = self.start_buildx("build", "--progress", "plain", self.context)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        wait_for(lambda: any(each["status"] == "running" for each in json.loads(self.farm.cli("ls", "--json").stdout)), "the build's start")
+        refused = self.buildx("build", "--progress", "plain", self.context)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assert_says(refused, "of at most 256 and 1", "buildkit-client-builds")
+        client.send_signal(signal.SIGINT)
+        client.communicate(timeout=60)
+        self.dockerfile("FROM tiny\nRUN true\n")
+        self.bx()
+
+    def test_a_folder_of_few_files(self):
+        for number in range(3):
+            self.write(f"f{number}", "x")
+        self.dockerfile("FROM tiny\nCOPY . /c\n")
+        self.bx()
+        for number in range(6):
+            self.write(f"f{number}", "x")
+        refused = self.buildx("build", "--progress", "plain", self.context)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assert_says(refused, "more than 5 entries")
+
+
 if __name__ == "__main__":
     main()

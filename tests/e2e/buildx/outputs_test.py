@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""What Docker's clients get of a farm's build: every exporter, read back by skopeo, by buildx itself and by a registry, and the same
-commands at a buildkitd beside it where one runs."""
+"""What Docker's clients get of a farm's build: every exporter, read back by skopeo, by buildx itself and by a registry."""
 import base64
 import crypt
 import hashlib
@@ -11,7 +10,6 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-import unittest
 import urllib.error
 import urllib.request
 
@@ -460,80 +458,6 @@ auth: {{htpasswd: {{realm: e2e, path: {folder}/htpasswd}}}}
         for path in self.farm.folder.rglob("*"):
             if path.is_file():
                 self.assertNotIn(self.password.encode(), path.read_bytes(), path)
-
-
-class ComparisonTest(Outputs):
-    """The same commands at the farm and at a buildkitd."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.registry.problem:
-            raise unittest.SkipTest(cls.registry.problem)
-        cls.buildkit = daemons.BuildKit(cls.folder, cls.registry)
-        cls.buildkit.__enter__()
-        cls.addClassCleanup(cls.buildkit.__exit__)
-        if cls.buildkit.problem:
-            raise unittest.SkipTest(cls.buildkit.problem)
-
-    def both(self, *words):
-        """Metadata of the farm's and of the daemon's; "NAME" in a word is a name of its own in the registry."""
-        told = []
-        for who, environment in (("farm", {}), ("peer", {**self.buildkit.environment, "BUILDX_BUILDER": "peer"})):
-            name = f"{self.registry.host}/compared/{who}:1"
-            environment = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "0", **environment}
-            self.bx(*[str(word).replace("NAME", name).replace("OUT", f"{self.out}/{who}") for word in words], "--metadata-file",
-                    self.out / "metadata.json", env=environment)
-            told.append((name, self.metadata()))
-        return told
-
-    def shape(self, reference):
-        """Media types, platforms and annotations' names of what a registry has."""
-        document = json.loads(self.raw(reference))
-        described = document.get("manifests", document.get("layers", []))
-        return (document["mediaType"], sorted(document.get("annotations", {})),
-                [(each["mediaType"], each.get("platform"), sorted(each.get("annotations", {}))) for each in described])
-
-    def compare(self, *words):
-        (farm, ours), (peer_name, theirs) = self.both(*words)
-        self.assertEqual({key for key in theirs if key.startswith(("containerimage", "image"))},
-                         {key for key in ours if key.startswith(("containerimage", "image"))})
-        self.assertEqual(self.shape(farm), self.shape(peer_name))
-        self.assertEqual(set(ours["containerimage.descriptor"]), set(theirs["containerimage.descriptor"]))
-
-    def test_pushes_have_the_same_shape(self):
-        for words in (("-t", "NAME", "--push", "--provenance=false"), ("-t", "NAME", "--push"),
-                      ("-t", "NAME", "--push", "--platform", PLATFORMS), ("-t", "NAME", "--push", "--provenance", "mode=max"),
-                      ("-o", "type=image,name=NAME,push=true,oci-mediatypes=false", "--provenance=false"),
-                      ("-o", "type=image,name=NAME,push=true,compression=zstd,force-compression=true", "--provenance=false"),
-                      ("-o", "type=image,name=NAME,push=true,oci-artifact=false"),
-                      ("-t", "NAME", "--push", "--annotation", "index:a=1", "--annotation", "b=2")):
-            with self.subTest(" ".join(words)):
-                self.compare(*words)
-
-    def test_archives_hold_the_same_kinds_of_files(self):
-        for kind in ("oci", "docker"):
-            with self.subTest(kind):
-                (_, ours), (_, theirs) = self.both("-t", "NAME", "-o", f"type={kind},dest=OUT.tar")
-                names = []
-                for who in ("farm", "peer"):
-                    with tarfile.open(self.out / f"{who}.tar") as tar:
-                        names.append({name for name in tar.getnames() if not name.startswith("blobs/sha256/")})
-                        index = json.load(tar.extractfile("index.json"))
-                        names.append(sorted(index["manifests"][0]["annotations"]))
-                self.assertEqual(names[0], names[2])
-                self.assertEqual(names[1], names[3])
-                # What buildx adds of its own it reads from the history of builds.
-                self.assertEqual(*({key for key in told if not key.startswith("buildx.")} for told in (ours, theirs)))
-
-    def test_folders_hold_the_same_files(self):
-        self.both("-o", "type=local,dest=OUT")
-        trees = []
-        for who in ("farm", "peer"):
-            root = self.out / who
-            trees.append({str(path.relative_to(root)): (stat.S_IMODE(path.stat().st_mode), path.read_bytes() if path.is_file() else None)
-                          for path in root.rglob("*")})
-        self.assertEqual(*trees)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,13 @@ class PolicyTest(SourcesCase):
         self.assertEqual((out / "v").read_text(), "one\n")
         self.assert_says(result, f"docker.io/library/pinned:1@{first}")
         # Every later look at the build says so, and it is what a repetition takes.
-        self.assertIn(first, self.farm.cli("show", self.number_of(result), "--json").stdout)
+        number = self.number_of(result)
+        self.assertIn(first, json.dumps(self.farm.show(number)["bases"]))
+        again = self.farm.cli("retry", number, "--json")
+        self.assert_exit(again, 0)
+        newest = json.loads(self.farm.cli("ls", "--json").stdout)[0]["id"]
+        self.assertNotEqual(newest, number)
+        self.assertIn(first, json.dumps(self.farm.show(newest)["bases"]))
         self.dockerfile("FROM scratch\nCOPY --from=pinned:1 /version /v\n")
         _, out = self.bx_local(env=self.under(rule("CONVERT", name + "*", f"{name}@{first}")))
         self.assertEqual((out / "v").read_text(), "one\n")
