@@ -64,7 +64,7 @@ class ClientSessionsTest : public testing::Test {
   }
 
   EchoSecrets service_;
-  ClientSessions sessions_{{.most = 8, .most_of_owner = 4, .patience = milliseconds(300)}};
+  ClientSessions sessions_{{.most = 8, .most_of_owner = 4, .patience = seconds(10)}};
 };
 
 TEST_F(ClientSessionsTest, CallsReachTheClientThroughItsSession) {
