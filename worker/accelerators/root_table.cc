@@ -17,7 +17,7 @@ namespace {
 
 class TableWriter {
  public:
-  TableWriter(int root, KnownContents* contents) : root_(root), contents_(*contents) {}
+  TableWriter(int root, RecognisedFiles* contents) : root_(root), contents_(*contents) {}
 
   // Returns the file's place; `known` tells whether the root has it.
   uint32_t AddFile(const RootFile& file, bool* known) {
@@ -116,7 +116,7 @@ class TableWriter {
   }
 
   const int root_;
-  KnownContents& contents_;
+  RecognisedFiles& contents_;
   std::vector<accelerated_file> files_;
   std::vector<accelerated_program> programs_;
   std::vector<accelerated_rule> rules_;
@@ -126,7 +126,7 @@ class TableWriter {
 }  // namespace
 
 absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
-                                        KnownContents* known) {
+                                        RecognisedFiles* known) {
   TableWriter writer(root, known);
   RootTable table;
   for (const AcceleratedTool& tool : tools) {

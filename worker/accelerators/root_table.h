@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/accelerators/accelerator_set.h"
-#include "worker/accelerators/known_contents.h"
+#include "worker/accelerators/recognised_files.h"
 
 namespace crossmill::worker {
 
@@ -23,6 +23,6 @@ struct RootTable {
 // every tool is in the table. Never blocks on what a root may hold. RESOURCE_EXHAUSTED if the tools do not
 // fit into a table. What is in `known` is not read again, and what is read with the right content is added.
 absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
-                                        KnownContents* known);
+                                        RecognisedFiles* known);
 
 }  // namespace crossmill::worker

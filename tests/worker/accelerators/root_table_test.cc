@@ -56,7 +56,7 @@ class RootTableTest : public testing::Test {
   }
   std::optional<TemporaryFolder> folder_;
   AcceleratedTool tool_;
-  mutable KnownContents known_;
+  mutable RecognisedFiles known_;
 };
 
 TEST_F(RootTableTest, FilesWithTheRightContentAreKnown) {

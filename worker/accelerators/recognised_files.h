@@ -18,7 +18,7 @@ namespace crossmill::worker {
 // Thread safe. A file is the same one if its inode, size and time of change are: the kernel sets that time at
 // each change, to the nanosecond, and a step that writes to a file of a lower layer gets another inode. The
 // device is left out, since every root is mounted anew. At most 1000 files; then it forgets all.
-class KnownContents {
+class RecognisedFiles {
  public:
   bool Has(const struct stat& file, const Digest& digest) const;
   void Add(const struct stat& file, const Digest& digest);

@@ -1,4 +1,4 @@
-#include "worker/accelerators/known_contents.h"
+#include "worker/accelerators/recognised_files.h"
 
 namespace crossmill::worker {
 namespace {
@@ -7,16 +7,16 @@ constexpr size_t kMostKnown = 1000;
 
 }  // namespace
 
-KnownContents::Key KnownContents::KeyOf(const struct stat& file, const Digest& digest) {
+RecognisedFiles::Key RecognisedFiles::KeyOf(const struct stat& file, const Digest& digest) {
   return {file.st_ino, file.st_size, file.st_ctim.tv_sec, file.st_ctim.tv_nsec, digest.hash};
 }
 
-bool KnownContents::Has(const struct stat& file, const Digest& digest) const {
+bool RecognisedFiles::Has(const struct stat& file, const Digest& digest) const {
   MutexLock lock(mutex_);
   return known_.contains(KeyOf(file, digest));
 }
 
-void KnownContents::Add(const struct stat& file, const Digest& digest) {
+void RecognisedFiles::Add(const struct stat& file, const Digest& digest) {
   MutexLock lock(mutex_);
   if (known_.size() >= kMostKnown) known_.clear();
   known_.insert(KeyOf(file, digest));
