@@ -37,6 +37,14 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
   attempt->log_chunks = restored.log_chunks;
 }
 
+// A replica of what a set made is told so, to say whose fault a difference is: it begins when that is known,
+// and not beside the first.
+bool MayBeAccelerated(const core::Attempt& attempt, const v1::WorkerInfo& worker) {
+  return attempt.lease != 0 && attempt.emulated && attempt.task.acceleration() != v1::ACCELERATION_OFF &&
+         std::any_of(worker.accelerators().begin(), worker.accelerators().end(),
+                     [](const v1::AcceleratorOffer& offer) { return !offer.tools().empty(); });
+}
+
 }  // namespace
 
 void Engine::AdvanceReady(RunningBuild& build, bool whole) {
@@ -114,8 +122,10 @@ void Engine::AdvanceReplicas(const core::StageRunId& of) {
   RunningBuild& build = *found;
   const int stage = of.stage;
   const bool is_over = build.state.stage(stage).phase == core::Phase::kDone;
-  const std::optional<core::StepUnderWay> under_way =
-      is_over ? std::nullopt : core::ReleasedStep(build.state, stage, board_.FindOf({build.id(), stage, 0}));
+  const core::Attempt* first = is_over ? nullptr : board_.FindOf({build.id(), stage, 0});
+  std::optional<core::StepUnderWay> under_way =
+      is_over ? std::nullopt : core::ReleasedStep(build.state, stage, first);
+  if (first != nullptr && MayBeAccelerated(*first, scheduler_.InfoOf(first->worker))) under_way.reset();
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {
     core::ReplicaRun& run = build.state.replica(stage, replica);
     const core::StageRunId id{build.id(), stage, replica};

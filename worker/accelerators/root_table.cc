@@ -17,7 +17,7 @@ namespace {
 
 class TableWriter {
  public:
-  explicit TableWriter(int root) : root_(root) {}
+  TableWriter(int root, RecognisedFiles* contents) : root_(root), contents_(*contents) {}
 
   // Returns the file's place; `known` tells whether the root has it.
   uint32_t AddFile(const RootFile& file, bool* known) {
@@ -101,8 +101,12 @@ class TableWriter {
     }, after{};
     if (!opened.ok() || fstat(opened->get(), &before) != 0 || !S_ISREG(before.st_mode)) return false;
     if (before.st_size != file.digest.size) return false;
-    const auto bytes = ReadAll(opened->get(), file.digest.size);
-    if (!bytes.ok() || DigestOf(*bytes) != file.digest || fstat(opened->get(), &after) != 0) return false;
+    after = before;
+    if (!contents_.Has(before, file.digest)) {
+      const auto bytes = ReadAll(opened->get(), file.digest.size);
+      if (!bytes.ok() || DigestOf(*bytes) != file.digest || fstat(opened->get(), &after) != 0) return false;
+      contents_.Add(after, file.digest);
+    }
     entry->device = after.st_dev;
     entry->inode = after.st_ino;
     entry->ctime_seconds = after.st_ctim.tv_sec;
@@ -112,6 +116,7 @@ class TableWriter {
   }
 
   const int root_;
+  RecognisedFiles& contents_;
   std::vector<accelerated_file> files_;
   std::vector<accelerated_program> programs_;
   std::vector<accelerated_rule> rules_;
@@ -120,8 +125,9 @@ class TableWriter {
 
 }  // namespace
 
-absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root) {
-  TableWriter writer(root);
+absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
+                                        RecognisedFiles* known) {
+  TableWriter writer(root, known);
   RootTable table;
   for (const AcceleratedTool& tool : tools) {
     if (writer.AddTool(tool)) table.present.push_back(tool.name);

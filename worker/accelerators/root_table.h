@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/accelerators/accelerator_set.h"
+#include "worker/accelerators/recognised_files.h"
 
 namespace crossmill::worker {
 
@@ -20,7 +21,8 @@ struct RootTable {
 // Looks into `root` (a step's root as the step will see it: device, inode and time of change are told to the
 // stub, which then need not read these files). A program that is not there may still come in the step, so
 // every tool is in the table. Never blocks on what a root may hold. RESOURCE_EXHAUSTED if the tools do not
-// fit into a table.
-absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root);
+// fit into a table. What is in `known` is not read again, and what is read with the right content is added.
+absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
+                                        RecognisedFiles* known);
 
 }  // namespace crossmill::worker

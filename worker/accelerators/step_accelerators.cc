@@ -203,7 +203,7 @@ absl::StatusOr<std::optional<v1::StepAcceleration>> StepAccelerators::Apply(cons
   for (const UsableSet& set : sets_) {
     if (set.architecture != run->platform.architecture() || !run->platform.variant().empty()) continue;
     if (off.contains(set.digest.Oci())) continue;
-    ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get()));
+    ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get(), contents_.get()));
     if (table && each.present.size() <= table->present.size()) continue;
     table = std::move(each);
     best = &set;

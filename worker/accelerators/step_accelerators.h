@@ -13,6 +13,7 @@
 #include "crossmill/v1/worker.pb.h"
 #include "worker/accelerators/accelerator_set.h"
 #include "worker/accelerators/own_formats.h"
+#include "worker/accelerators/recognised_files.h"
 #include "worker/host/mounting.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -75,6 +76,8 @@ class StepAccelerators {
   std::vector<UsableSet> sets_;
   std::vector<std::string> said_;
   std::vector<v1::AcceleratorOffer> offers_;
+  // Of the roots that were looked at.
+  const std::unique_ptr<RecognisedFiles> contents_ = std::make_unique<RecognisedFiles>();
   Mount formats_;
 };
 

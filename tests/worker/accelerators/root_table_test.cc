@@ -1,11 +1,15 @@
 #include "worker/accelerators/root_table.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "common/base/files.h"
@@ -41,7 +45,7 @@ class RootTableTest : public testing::Test {
   RootTable Make() const {
     const auto root = OpenRoot(folder_->path());
     EXPECT_OK(root);
-    auto table = MakeRootTable({tool_}, root->get());
+    auto table = MakeRootTable({tool_}, root->get(), &known_);
     EXPECT_OK(table);
     return *std::move(table);
   }
@@ -52,6 +56,7 @@ class RootTableTest : public testing::Test {
   }
   std::optional<TemporaryFolder> folder_;
   AcceleratedTool tool_;
+  mutable RecognisedFiles known_;
 };
 
 TEST_F(RootTableTest, FilesWithTheRightContentAreKnown) {
@@ -83,6 +88,25 @@ TEST_F(RootTableTest, OthersAreInTheTableByDigestOnly) {
   EXPECT_EQ(FileOf(table, 1).known, 1u);
 }
 
+TEST_F(RootTableTest, AFileIsReadOnceUntilItChanges) {
+  Write("usr/lib/cc1", "emulated");
+  Write("usr/lib/isl", "isl");
+  EXPECT_THAT(Make().present, ElementsAre("cc1"));
+  struct stat state {};
+  ASSERT_EQ(stat(folder_->Path("usr/lib/cc1").c_str(), &state), 0);
+  EXPECT_TRUE(known_.Has(state, DigestOf("emulated")));
+  EXPECT_FALSE(known_.Has(state, DigestOf("REPLACED"))) << "of this content only";
+  EXPECT_THAT(Make().present, ElementsAre("cc1"));
+  // In its place, with the same size. Kernels before 6.13 count times of change in ticks.
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  const int fd = open(folder_->Path("usr/lib/cc1").c_str(), O_WRONLY);
+  ASSERT_EQ(pwrite(fd, "REPLACED", 8, 0), 8);
+  close(fd);
+  ASSERT_EQ(stat(folder_->Path("usr/lib/cc1").c_str(), &state), 0);
+  EXPECT_FALSE(known_.Has(state, DigestOf("emulated")));
+  EXPECT_THAT(Make().present, IsEmpty());
+}
+
 TEST_F(RootTableTest, RulesHaveTheirTexts) {
   const RootTable table = Make();
   const char* at = table.bytes.data();
@@ -107,7 +131,7 @@ TEST_F(RootTableTest, TooManyToolsDoNotFit) {
   const auto root = OpenRoot(folder_->path());
   ASSERT_OK(root);
   const std::vector<AcceleratedTool> many(2000, tool_);
-  EXPECT_TRUE(absl::IsResourceExhausted(MakeRootTable(many, root->get()).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(MakeRootTable(many, root->get(), &known_).status()));
 }
 
 TEST(OwnFormatsTest, AnEntryIsRegisteredAsItWas) {

@@ -969,6 +969,7 @@ export interface components {
             priority: number;
             pool: string;
             constraints: components["schemas"]["WorkerConstraint"][];
+            accelerate: components["schemas"]["Acceleration"];
         };
         Platform: {
             os: string;
@@ -1014,6 +1015,8 @@ export interface components {
             value: string;
             differs: boolean;
         };
+        /** @enum {string} */
+        Acceleration: "ACCELERATION_UNSPECIFIED" | "ACCELERATION_OFF" | "ACCELERATION_VERIFY";
         PinnedImage: {
             reference: string;
             platform?: components["schemas"]["Platform"];
@@ -1085,6 +1088,8 @@ export interface components {
             distrusted: boolean;
             use?: components["schemas"]["StepUse"];
             bound?: components["schemas"]["BoundReached"];
+            acceleration?: components["schemas"]["StepAcceleration"];
+            accelerationCheck?: components["schemas"]["AccelerationCheck"];
         };
         /** @enum {string} */
         StepStatus: "STEP_STATUS_UNSPECIFIED" | "STEP_STATUS_WAITING" | "STEP_STATUS_RUNNING" | "STEP_STATUS_EXECUTED" | "STEP_STATUS_CACHED" | "STEP_STATUS_FAILED" | "STEP_STATUS_CANCELLED" | "STEP_STATUS_METADATA" | "STEP_STATUS_SHARED";
@@ -1135,6 +1140,24 @@ export interface components {
         };
         /** @enum {string} */
         StepBound: "STEP_BOUND_UNSPECIFIED" | "STEP_BOUND_MEMORY" | "STEP_BOUND_CPU" | "STEP_BOUND_PROCESSES" | "STEP_BOUND_DISK" | "STEP_BOUND_LOG" | "STEP_BOUND_OPEN_FILES" | "STEP_BOUND_TIME";
+        StepAcceleration: {
+            set: string;
+            digest: string;
+            tools: string[];
+        };
+        AccelerationCheck: {
+            outcome: components["schemas"]["AccelerationCheck_Outcome"];
+            set: string;
+            digest: string;
+            /** Format: double */
+            acceleratedSeconds: number;
+            /** Format: double */
+            emulatedSeconds: number;
+            path: string;
+            reason: string;
+        };
+        /** @enum {string} */
+        AccelerationCheck_Outcome: "OUTCOME_UNSPECIFIED" | "OUTCOME_EQUAL" | "OUTCOME_SET_DIFFERS" | "OUTCOME_RECIPE_DIFFERS" | "OUTCOME_NOT_COMPARED";
         CellView: {
             platform?: components["schemas"]["Platform"];
             status: components["schemas"]["BuildStatus"];
@@ -1423,6 +1446,7 @@ export interface components {
             priority?: number;
             pool?: string;
             constraints?: components["schemas"]["WorkerConstraintInput"][];
+            accelerate?: components["schemas"]["Acceleration"];
         };
         PlatformInput: {
             os?: string;
@@ -2605,6 +2629,7 @@ export interface components {
             publicKey: string;
             pool: string;
             labels: components["schemas"]["WorkerLabel"][];
+            accelerators: components["schemas"]["AcceleratorOffer"][];
         };
         PlatformSupport: {
             platform?: components["schemas"]["Platform"];
@@ -2620,6 +2645,13 @@ export interface components {
         WorkerLabel: {
             key: string;
             value: string;
+        };
+        AcceleratorOffer: {
+            set: string;
+            digest: string;
+            architecture: string;
+            tools: string[];
+            problems: string[];
         };
         DrainWorkerRequestInput: {
             worker?: string;
