@@ -26,7 +26,9 @@ import worker_steps  # noqa: E402
 # As the flags of a Python from python.org: Debian's own have the stack protector, with which compilers stay emulated on bookworm.
 PLAIN = "sed -i 's/-fstack-protector-strong//g' $(python3 -c 'import sysconfig; print(sysconfig.__file__.rsplit(\"/\", 1)[0])')" \
         "/_sysconfigdata_*.py && "
-WHEEL = "mkdir -p /out && cd /work/sdists && pip3 wheel -q --no-deps --no-build-isolation --no-index --wheel-dir /out {sdist}"
+# Unpacked at a place of its own: pip's is called by chance, and is in the debug information.
+WHEEL = "mkdir -p /out /tmp/s && cd /tmp/s && tar --strip-components=1 -xf /work/sdists/{sdist} && " \
+        "pip3 wheel -q --no-deps --no-build-isolation --no-index --wheel-dir /out ."
 # Objects only: the sources of a library, two at a time.
 FILES = "mkdir -p /out && cd /work/corpus/taglib && touch taglib/taglib_config.h && export CXXFLAGS='-DTAGLIB_STATIC -O2 {flags}' && " \
         "ls taglib/*/*.cpp taglib/*/*/*.cpp | awk 'NR % {every} == 0' | xargs -P 2 -n 1 sh -c " \
