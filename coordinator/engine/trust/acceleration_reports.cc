@@ -1,6 +1,7 @@
 #include "coordinator/engine/trust/acceleration_reports.h"
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/layer/tar_entry.h"
 
 namespace crossmill::coordinator {
@@ -18,7 +19,7 @@ std::optional<v1::SwitchedOffAccelerator> AccusedSet(const v1::StepResult& resul
     return std::nullopt;
   v1::SwitchedOffAccelerator accused;
   accused.set_digest(check.digest());
-  accused.set_set(check.set().substr(0, kLongestTold));
+  accused.set_set(std::string(CutBetweenCharacters(check.set(), kLongestTold)));
   accused.set_at(reported.now);
   accused.set_build(reported.build);
   const v1::Step& step = reported.step;
@@ -26,7 +27,7 @@ std::optional<v1::SwitchedOffAccelerator> AccusedSet(const v1::StepResult& resul
                                layer::Printable(step.text().substr(0, kLongestTold))));
   accused.set_worker(reported.worker);
   accused.set_path(check.path().substr(0, kLongestTold));
-  accused.set_reason(check.reason().substr(0, kLongestTold));
+  accused.set_reason(std::string(CutBetweenCharacters(check.reason(), kLongestTold)));
   return accused;
 }
 
