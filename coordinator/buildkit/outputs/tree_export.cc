@@ -126,13 +126,15 @@ class TreeExport {
   static absl::Status CheckApart(const std::map<std::string, std::unique_ptr<Tree>, layer::PathLess>& trees) {
     std::map<std::string, std::string> owners;
     for (const auto& [name, tree] : trees) {
+      // Compilers before Clang 16 do not capture `name`.
+      const std::string& owner = name;
       RETURN_IF_ERROR(tree->files.Visit([&](const layer::TarEntry& entry, const layer::Source&) {
         if (entry.type == layer::EntryType::kDirectory) return absl::OkStatus();
-        const auto [known, fresh] = owners.emplace(entry.path, name);
+        const auto [known, fresh] = owners.emplace(entry.path, owner);
         if (fresh) return absl::OkStatus();
         return absl::InvalidArgumentError(
             fmt::format("type=local: cannot overwrite {} from {} with {} when split option is disabled",
-                        layer::Printable(entry.path), known->second, name));
+                        layer::Printable(entry.path), known->second, owner));
       }));
     }
     return absl::OkStatus();
