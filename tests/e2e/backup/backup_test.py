@@ -270,6 +270,8 @@ class BackupTest(farms.FarmTestCase):
         process = self.start_restore(target, *first)
         self.assertEqual(process.wait(60), 0, process.communicate())
         took = time.monotonic() - began
+        # Other tests have built at this farm.
+        before = self.whole_builds(target)
         # Of one that was killed before anything else.
         beside = self.context / "restored.restoring"
         beside.mkdir()
@@ -291,15 +293,15 @@ class BackupTest(farms.FarmTestCase):
             again = self.start_restore(target, *first)
             self.assertEqual(again.wait(60), 0, again.communicate())
             again.communicate()
-            self.assertEqual(self.whole_builds(target), 1)
+            self.assertEqual(self.whole_builds(target), before)
             for aside in self.context.glob("restored.before-restore-*"):
                 self.whole_builds(aside)
                 shutil.rmtree(aside)
         self.assertEqual([path.name for path in self.context.glob("restored*") if path.is_dir() and path != target], [])
         self.assertEqual([path.name for path in target.glob("restoring*")], [])
-        self.assertLessEqual(set(counts), {1, 2})
+        self.assertLessEqual(set(counts), {before, before + 1})
         self.assertGreater(halves, 0, "no kill came in the middle")
-        self.assertIn(1, counts)
+        self.assertIn(before, counts)
 
     def test_what_is_damaged_or_half_is_refused(self):
         self.recipe("whole")

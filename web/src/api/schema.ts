@@ -1369,6 +1369,7 @@ export interface components {
             matrix?: components["schemas"]["MatrixPlaceInput"];
             traceparent?: string;
             project?: string;
+            replacements?: components["schemas"]["SourceReplacementInput"][];
         };
         RecipeInput: {
             dockerfile?: string;
@@ -1635,6 +1636,12 @@ export interface components {
             /** Format: int64 */
             matrix?: string;
         };
+        SourceReplacementInput: {
+            source?: string;
+            checksum?: string;
+            replacement?: string;
+            replacementChecksum?: string;
+        };
         SecretInput: {
             id?: string;
             value?: string;
@@ -1811,6 +1818,7 @@ export interface components {
             matrix?: components["schemas"]["MatrixPlace"];
             traceparent: string;
             project: string;
+            replacements: components["schemas"]["SourceReplacement"][];
         };
         Recipe: {
             dockerfile: string;
@@ -1967,6 +1975,12 @@ export interface components {
             /** Format: double */
             seconds: number;
             emulated: boolean;
+        };
+        SourceReplacement: {
+            source: string;
+            checksum: string;
+            replacement: string;
+            replacementChecksum: string;
         };
         ListPackagesResponse: {
             rows: components["schemas"]["PackageRow"][];
