@@ -70,6 +70,8 @@ class ServiceCase(unittest.TestCase):
         self.addCleanup(self.end, coordinator)
         if wait:
             wait_for(lambda: self.get("/livez")[0] == 200, "the coordinator's start")
+            # Until everything runs that is a reason of its own not to be ready.
+            wait_for(lambda: "starting" not in self.get("/readyz")[1], "that everything runs")
         return coordinator
 
     @staticmethod
@@ -141,8 +143,6 @@ class Coordinator(ServiceCase):
 
     def test_a_full_disk_is_a_reason_not_to_send_anything_here(self):
         self.start("--least-space", "1000000000000000")
-        # While it starts that is a reason of its own.
-        wait_for(lambda: "starting" not in self.get("/readyz")[1], "that everything runs", limit=60)
         status, text = self.get("/readyz")
         self.assertEqual(status, 503)
         self.assertRegex(text, r"^disk: .*\n$")
