@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -34,11 +35,11 @@ int64_t FirstMomentApart(int64_t ended);
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop);
 
-// Of one step. Not thread safe; the references outlive it.
+// Of one step. Not thread safe; step, host and clock outlive it.
 class StepCircumstances {
  public:
-  StepCircumstances(const v1::Step& step, const v1::Variation& variation, const HostFacts& host, Clock& clock)
-      : step_(step), variation_(variation), host_(host), clock_(clock) {}
+  StepCircumstances(const v1::Step& step, v1::Variation variation, const HostFacts& host, Clock& clock)
+      : step_(step), variation_(std::move(variation)), host_(host), clock_(clock) {}
 
   // What the sandbox is to do otherwise than usually. After everything else of `run` is known.
   void Apply(SandboxRun* run);
@@ -60,7 +61,7 @@ class StepCircumstances {
   void ApplyPreload(SandboxRun* run);
 
   const v1::Step& step_;
-  const v1::Variation& variation_;
+  const v1::Variation variation_;
   const HostFacts& host_;
   Clock& clock_;
   std::string host_name_;

@@ -162,6 +162,24 @@ TEST_F(StageExecutorTest, ACommandThatFailsOnAFullDiskIsNotTheRecipesFailure) {
   EXPECT_THAT(cut.message(), HasSubstr("what the command wrote may not be whole"));
 }
 
+TEST_F(StageExecutorTest, AReplicaIsExecutedInAllThatIsAskedToVary) {
+  AddRun("sees");
+  task_.set_replica(2);
+  task_.mutable_variation()->set_number(2);
+  for (const v1::Aspect aspect : {v1::ASPECT_HOST_NAME, v1::ASPECT_TIME_ZONE, v1::ASPECT_LOCALE})
+    task_.mutable_variation()->add_aspects(aspect);
+  const v1::TaskResult result = Execute([](const SandboxRun& run) {
+    EXPECT_EQ(run.host_name, "builder-2.crossmill");
+    return WriteOwnName(run);
+  });
+  std::vector<v1::Aspect> asked;
+  for (const v1::Circumstance& each : result.steps(0).circumstances()) {
+    if (each.asked()) asked.push_back(each.aspect());
+  }
+  EXPECT_THAT(asked,
+              testing::UnorderedElementsAre(v1::ASPECT_HOST_NAME, v1::ASPECT_TIME_ZONE, v1::ASPECT_LOCALE));
+}
+
 // Other steps fill it, and others' layers are removed.
 TEST_F(StageExecutorTest, ADiskThatWasFullInTheMiddleOfACommandIsToBlameToo) {
   AddRun("writes");
