@@ -52,7 +52,9 @@ def residents(namespace, holder):
 
 def cgroups(folder):
     """Steps run without cgroups where crun does; one that names the farm or a step would be ours."""
-    return [f"the cgroup {path} is left" for path in pathlib.Path("/sys/fs/cgroup").rglob(f"*{pathlib.Path(folder).name}*")]
+    name = pathlib.Path(folder).name
+    # Other farms' come and go meanwhile: what cannot be listed any more is not left.
+    return [f"the cgroup {path}/{each} is left" for path, below, _ in os.walk("/sys/fs/cgroup") for each in below if name in each]
 
 
 # Of a worker's folder; what is in them is made for a task and goes with it.
