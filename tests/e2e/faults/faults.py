@@ -33,6 +33,15 @@ class OneFault:
         return self.farm.proxies[self.target]
 
 
+def parent_of(pid):
+    """0: it has gone."""
+    try:
+        # Behind the name, which may have anything in it.
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 class Kill(OneFault):
     """SIGKILL, and started again after a while, as systemd does."""
 
@@ -47,12 +56,14 @@ class KillInside(Kill):
     """The process inside the worker's namespaces dies, and the one outside notices."""
 
     def begin(self):
-        inner = self.farm.processes_of(self.target)
         process = self.farm.process(self.target)
-        if process is None or not inner:
+        # The one in the process namespace, whose parent is the outer one's child; by that, and not as the one that was made
+        # last, since the numbers of processes begin again after 32,768.
+        inner = [pid for pid in self.farm.processes_of(self.target) if process and parent_of(parent_of(pid)) == process.pid]
+        if not inner:
             return
         self.farm.expect_death(self.target)
-        os.kill(max(inner), signal.SIGKILL)
+        os.kill(inner[0], signal.SIGKILL)
         process.wait(timeout=30)
 
 
