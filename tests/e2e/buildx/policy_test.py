@@ -20,8 +20,9 @@ def rule(action, identifier, to=None, match="WILDCARD", constraints=(), **attrib
 class PolicyTest(SourcesCase):
     def under(self, *rules):
         """The environment of a client that has these rules."""
-        return {"EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": str(self.write("../" + self.context.name + "-policy.json", json.dumps(
-            {"version": 1, "rules": list(rules)})))}
+        policy = self.write("../" + self.context.name + "-policy.json", json.dumps({"version": 1, "rules": list(rules)}))
+        self.addCleanup(policy.unlink, missing_ok=True)
+        return {"EXPERIMENTAL_BUILDKIT_SOURCE_POLICY": str(policy)}
 
     def builds(self):
         return len(json.loads(self.farm.cli("ls", "--json").stdout))

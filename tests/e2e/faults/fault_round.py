@@ -142,7 +142,7 @@ class Round:
         for each in self.submissions:
             each.look()
             # Not while the coordinator cannot answer, as the other faults would wait for it.
-            if each.wants_cancel() and not {"coordinator"} & (self.farm.frozen | self.farm.away):
+            if each.wants_cancel() and not {"coordinator"} & (self.farm.frozen.keys() | self.farm.away):
                 each.cancel()
                 self.note(f"cancel {each.name}: {'acknowledged' if each.cancel_acknowledged else 'refused'}")
 

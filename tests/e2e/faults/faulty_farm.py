@@ -40,7 +40,8 @@ class FaultyFarm(Farm):
         # By name: why the process is away on purpose ("kill"), or when it has to be started.
         self.away = set()
         self.restart_at = {}
-        self.frozen = set()
+        # By name: its processes that are stopped.
+        self.frozen = {}
         self.full = set()
         self.expected_deaths = set()
         # (name, exit code) of processes that ended by themselves.
@@ -157,15 +158,15 @@ class FaultyFarm(Farm):
             self.start_worker(name)
 
     def freeze(self, name):
-        self.frozen.add(name)
-        for pid in self.processes_of(name):
+        self.frozen[name] = self.processes_of(name)
+        for pid in self.frozen[name]:
             signal_to(pid, signal.SIGSTOP)
 
     def thaw(self, name):
         if name not in self.frozen:
             return
-        self.frozen.discard(name)
-        for pid in self.processes_of(name):
+        # One that became a step's runtime just before it was stopped has another name by now.
+        for pid in self.frozen.pop(name) | self.processes_of(name):
             signal_to(pid, signal.SIGCONT)
 
     def supervise(self):
