@@ -17,34 +17,34 @@ for name in ${NAMES:-}; do
   names="$names,$kind:$name"
 done
 
-if [ ! -e "$etc/tls/cert.pem" ]; then
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Crossmill certificate authority" \
+# All keys are made here; those of the authorities go with it and are kept nowhere.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# certificate NAME AUTHORITY EXTENSION...: cert.pem and key.pem of a new authority, ca.pem, in the scratch folder.
+certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=$2" \
     -keyout "$scratch/ca-key.pem" -out "$scratch/ca.pem" 2>/dev/null
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=coordinator" \
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
     -keyout "$scratch/key.pem" -out "$scratch/request.pem" 2>/dev/null
-  printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' "$names" >"$scratch/extensions"
+  shift 2
+  printf '%s\n' "$@" >"$scratch/extensions"
   openssl x509 -req -in "$scratch/request.pem" -CA "$scratch/ca.pem" -CAkey "$scratch/ca-key.pem" -CAcreateserial \
     -days 3650 -extfile "$scratch/extensions" -out "$scratch/cert.pem" 2>/dev/null
-  # The key of the authority is kept nowhere: a new certificate is a new authority.
+}
+
+if [ ! -e "$etc/tls/cert.pem" ]; then
+  # A new certificate is a new authority.
+  certificate coordinator "Crossmill certificate authority" "subjectAltName=$names" extendedKeyUsage=serverAuth
   install -m 0600 "$scratch/key.pem" "$etc/tls/key.pem"
   for folder in workers clients; do install -m 0644 "$scratch/ca.pem" "$etc/$folder/ca.pem"; done
   install -m 0644 "$scratch/cert.pem" "$etc/tls/cert.pem"
 fi
 
-# Who comes with Docker's own clients shows a certificate that names a token (docs/buildkit.md): one for the person below.
+# Who comes with Docker's own clients shows a certificate that names a token (docs/buildkit.md): one for the person below. For more
+# people take an authority of your own.
 if [ ! -e "$etc/tls/buildkit-clients.pem" ]; then
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Crossmill buildx clients" \
-    -keyout "$scratch/ca-key.pem" -out "$scratch/ca.pem" 2>/dev/null
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=person" \
-    -keyout "$scratch/key.pem" -out "$scratch/request.pem" 2>/dev/null
-  printf 'extendedKeyUsage=clientAuth\n' >"$scratch/extensions"
-  openssl x509 -req -in "$scratch/request.pem" -CA "$scratch/ca.pem" -CAkey "$scratch/ca-key.pem" -CAcreateserial \
-    -days 3650 -extfile "$scratch/extensions" -out "$scratch/cert.pem" 2>/dev/null
-  # Here, too, the authority's key is kept nowhere. For more people take an authority of your own.
+  certificate person "Crossmill buildx clients" extendedKeyUsage=clientAuth
   install -m 0600 "$scratch/key.pem" "$etc/clients/buildx-key.pem"
   install -m 0644 "$scratch/cert.pem" "$etc/clients/buildx-cert.pem"
   install -m 0644 "$scratch/ca.pem" "$etc/tls/buildkit-clients.pem"

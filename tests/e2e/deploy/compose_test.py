@@ -55,6 +55,8 @@ class Compose(unittest.TestCase):
                        "0.0.0.0:7070": f"127.0.0.1:{grpc}", "coordinator:7070": f"127.0.0.1:{grpc}", "localhost:7070": f"localhost:{grpc}",
                        "0.0.0.0:7071": f"127.0.0.1:{http}", "127.0.0.1:7071": f"127.0.0.1:{http}",
                        "0.0.0.0:7072": f"127.0.0.1:{buildkit}", "localhost:7072": f"localhost:{buildkit}"}
+        self.temporary = self.root / "tmp"
+        self.temporary.mkdir()
         for volume in ("etc/tls", "etc/workers", "etc/clients", "data/coordinator", "data/workers"):
             (self.root / volume).mkdir(parents=True)
         self.environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CROSSMILL_")},
@@ -68,7 +70,8 @@ class Compose(unittest.TestCase):
         user = pwd.getpwnam("crossmill")
         subprocess.run(["sh", FOLDER / "prepare.sh"], check=True, env=self.environment | {
             "ETC": str(self.root / "etc"), "DATA": str(self.root / "data/coordinator"), "OWNER": f"{user.pw_uid}:{user.pw_gid}",
-            "NAMES": "farm.example 10.1.2.3 fd00::1"})
+            "NAMES": "farm.example 10.1.2.3 fd00::1", "TMPDIR": str(self.temporary)})
+        self.assertEqual(list(self.temporary.iterdir()), [], "keys of authorities are kept")
 
     def start(self, name):
         log = open(self.root / f"{name}.log", "ab")
