@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/words/normalize_rules.h"
 #include "coordinator/storage/connection.h"
 #include "coordinator/storage/package_index.h"
@@ -169,17 +170,18 @@ void AddAcceleration(const v1::StepResult& result, v1::StepResult* told) {
   if (result.has_acceleration()) {
     const v1::StepAcceleration& set = result.acceleration();
     v1::StepAcceleration& kept = *told->mutable_acceleration();
-    kept.set_set(set.set().substr(0, kLongestText));
-    kept.set_digest(set.digest().substr(0, kLongestText));
+    kept.set_set(std::string(CutBetweenCharacters(set.set(), kLongestText)));
+    kept.set_digest(std::string(CutBetweenCharacters(set.digest(), kLongestText)));
     for (const std::string& tool : set.tools())
       if (kept.tools_size() < kMostTools && tool.size() <= kLongestText) kept.add_tools(tool);
   }
   if (result.has_acceleration_check()) {
     v1::AccelerationCheck& kept = *told->mutable_acceleration_check();
     kept = result.acceleration_check();
-    for (std::string* text :
-         {kept.mutable_set(), kept.mutable_digest(), kept.mutable_path(), kept.mutable_reason()})
-      text->resize(std::min(text->size(), kLongestText));
+    // Half a character would make all that is told of the execution unreadable.
+    for (std::string* text : {kept.mutable_set(), kept.mutable_digest(), kept.mutable_reason()})
+      text->resize(CutBetweenCharacters(*text, kLongestText).size());
+    kept.mutable_path()->resize(std::min(kept.path().size(), kLongestText));
     const auto good = [](double seconds) { return seconds >= 0 && seconds < 1e9; };
     if (!good(kept.accelerated_seconds())) kept.clear_accelerated_seconds();
     if (!good(kept.emulated_seconds())) kept.clear_emulated_seconds();

@@ -148,6 +148,22 @@ TEST_F(ExecutionRecordsTest, WhatAnAcceleratorSetMadeIsKnown) {
   EXPECT_EQ(store_->FindReusable("key", 0, false, true).value()->id, proved);
 }
 
+TEST_F(ExecutionRecordsTest, LongWordsOfAWorkerHideNothingElse) {
+  v1::StepResult result = AcceleratedSuccess("a", "sha256:one");
+  result.mutable_use()->set_user_seconds(3);
+  // Cut in the middle of a character they would be no text.
+  const std::string text = std::string(4095, 'x') + "\u00e4";
+  result.mutable_acceleration()->set_set(text);
+  result.mutable_acceleration_check()->set_outcome(v1::AccelerationCheck::OUTCOME_RECIPE_DIFFERS);
+  result.mutable_acceleration_check()->set_reason(text);
+  const auto execution = store_->GetExecution(Execute(100, 200, result));
+  ASSERT_OK(execution);
+  ASSERT_TRUE(execution->use.has_value());
+  EXPECT_EQ(execution->use->user_seconds(), 3);
+  EXPECT_EQ(execution->acceleration->set(), std::string(4095, 'x'));
+  EXPECT_EQ(execution->acceleration_check->reason(), std::string(4095, 'x'));
+}
+
 TEST_F(ExecutionRecordsTest, WhatASwitchedOffSetMadeIsTakenBackWithWhatWasInstalledFromIt) {
   AcceleratorRecords accelerators(store_->connection());
   const int64_t made = Execute(100, 200, AcceleratedSuccess("a", "sha256:one"));
