@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "coordinator/account/data_folder.h"
@@ -47,8 +48,17 @@ bool IsMountPoint(const std::string& folder) {
          (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-// A mark of a restore that was killed while it wrote it.
-bool IsHalfOfMark(const fs::path& file) { return file.stem() == kMark && file.has_extension(); }
+// A mark of a restore that was killed while it wrote it (WriteFileAtomic): never longer than a moment's name.
+// Whatever else begins so is somebody's.
+bool IsHalfOfMark(const fs::path& file) {
+  constexpr off_t kLongestMark = 256;
+  const std::string suffix = file.extension().string();
+  struct stat info;
+  return file.stem() == kMark && suffix.size() == 7 &&
+         std::all_of(suffix.begin() + 1, suffix.end(), absl::ascii_isalnum) &&
+         lstat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= kLongestMark &&
+         (info.st_mode & 077) == 0;
+}
 
 // Of all but what a file system has by itself, and halves of marks.
 absl::StatusOr<bool> IsEmpty(const std::string& folder) {

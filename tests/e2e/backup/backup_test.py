@@ -276,6 +276,7 @@ class BackupTest(farms.FarmTestCase):
         beside = self.context / "restored.restoring"
         beside.mkdir()
         (beside / "restoring.Ab12Cd").write_text("hal")
+        (beside / "restoring.Ab12Cd").chmod(0o600)
         counts, halves = [], 0
         for part in range(1, 21):
             process = self.start_restore(target, "--moment", late["name"], "--force")
@@ -314,6 +315,12 @@ class BackupTest(farms.FarmTestCase):
         full = admin(self.farm, "restore", self.backups, data=self.context)
         self.assert_exit(full, 5)
         self.assert_says(full, "is not empty", "--force")
+        # Only what a restore leaves is nothing.
+        kept = self.context / "kept"
+        kept.mkdir()
+        (kept / "restoring.notes").write_text("somebody's own")
+        self.assert_says(admin(self.farm, "restore", self.backups, data=kept), "is not empty", "--force")
+        self.assertEqual((kept / "restoring.notes").read_text(), "somebody's own")
         running = admin(self.farm, "restore", self.backups, "--force", data=self.farm.data)
         self.assert_exit(running, 5)
         self.assert_says(running, "a coordinator runs on")
