@@ -102,7 +102,7 @@ Cell StepTime(const v1::StepView& step) {
 std::string WorkerText(const v1::StepView& step) {
   std::vector<std::string> words;
   if (!step.worker().empty()) words.push_back(step.worker());
-  if (step.emulated()) words.emplace_back(step.has_acceleration() ? "accelerated" : "emulated");
+  if (step.emulated()) words.emplace_back("emulated");
   if (step.distrusted()) words.emplace_back("not believed");
   return absl::StrJoin(words, ", ");
 }

@@ -54,7 +54,8 @@ std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& c
   }
   std::string text;
   for (const auto& [set, steps] : sets)
-    text += fmt::format("  accelerated  {} {} by {}\n", steps, steps == 1 ? "step" : "steps", set);
+    text += fmt::format("  accelerated  {} {} by {}, where they fit\n", steps, steps == 1 ? "step" : "steps",
+                        set);
   if (!checks.empty()) text += "  compared with emulated executions\n" + checks;
   return text;
 }

@@ -12,7 +12,8 @@
 
 namespace crossmill::cli {
 
-// Which steps of a cell a set was offered to, and what comparisons of them gave; empty: none.
+// How many steps of a cell a set was offered to, and what comparisons of them gave; empty: none. How often
+// its tools fitted a program of theirs nobody counts.
 std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& cell);
 // null where the step has none.
 Json AccelerationJson(const v1::StepView& step);

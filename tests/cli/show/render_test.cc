@@ -44,6 +44,25 @@ TEST(RenderReportTest, AFailedStepSaysWhatItUsedAsFarAsItIsKnown) {
       << RenderReport(report, {120, false});
 }
 
+// A set is offered to every emulated RUN; one that only echoes has nothing of it.
+TEST(RenderReportTest, AStepThatCouldBeAcceleratedIsNotSaidToBe) {
+  BuildReport report = SampleReport();
+  int emulated = 0;
+  for (v1::StageView& stage : *report.build.mutable_stages()) {
+    for (v1::StepView& step : *stage.mutable_steps()) {
+      if (!step.emulated()) continue;
+      ++emulated;
+      step.mutable_acceleration()->set_set("debian-bookworm-arm64");
+      step.mutable_acceleration()->add_tools("gcc-12/cc1");
+    }
+  }
+  ASSERT_GT(emulated, 0);
+  const std::string text = RenderReport(report, {120, false});
+  EXPECT_NE(text.find(", emulated"), std::string::npos) << text;
+  EXPECT_EQ(text.find(", accelerated"), std::string::npos) << text;
+  EXPECT_NE(text.find("(gcc-12/cc1), where they fit\n"), std::string::npos) << text;
+}
+
 TEST(RenderReportTest, TablesStayWithinTheWidth) {
   const std::string text = RenderMatrix(SampleReport().build, {90, false}) +
                            RenderCell(SampleReport().build, SampleReport().build.cells(0), {90, false});

@@ -31,7 +31,7 @@ export function cellWords(cell: StepCell, time: CellTime = {}): string {
   if (step.normalizations.length > 0) parts.push(`normalized by ${joined(step.normalizations.map((one) => one.rule))}`);
   if (agreement.words) parts.push(agreement.words);
   if (step.worker) parts.push(`on ${step.worker}${step.emulated ? ', emulated' : ''}`);
-  if (step.acceleratedBy) parts.push(`accelerated by ${step.acceleratedBy}`);
+  if (step.acceleratedBy) parts.push(`accelerated by ${step.acceleratedBy} where it fits`);
   if (step.distrusted) parts.push('its worker is not believed any more');
   return parts.join(' · ');
 }
