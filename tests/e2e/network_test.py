@@ -1,5 +1,6 @@
 """The networks of RUN steps: what the recording one lets out and records, and what none of them lets a step reach."""
 import csv
+import gzip
 import hashlib
 import http.server
 import io
@@ -9,6 +10,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import tarfile
 import textwrap
 import threading
 import time
@@ -112,6 +114,10 @@ class RecordingTest(NetworkTestCase):
         self.assert_exit(self.farm.cli("image", "save", "clean:1", "-o", out), 0)
         # With what stands before it: the port's digits alone may be in a digest.
         image = out.read_bytes()
+        with tarfile.open(out) as layout:
+            blobs = [layout.extractfile(member).read() for member in layout if member.isreg()]
+        image += b"".join(gzip.decompress(blob) for blob in blobs if blob[:2] == b"\x1f\x8b")
+        self.assertIn(BODY, image, "layers are not looked into")
         for part in (PROXY, PROXY.removeprefix("http://"), "proxyPort=61180", "proxyHost=127.0.0.1"):
             self.assertFalse(part.encode() in image, part)
 

@@ -17,7 +17,6 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-import agents
 import faults
 import invariants
 import machine
@@ -184,7 +183,6 @@ class MachineTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         machine.remove_library()
-        agents.remove()
 
     def run_program(self, *command):
         result = subprocess.run(command, env=self.machine.environment(), capture_output=True, text=True, check=True)
