@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/base/shell_word.h"
 #include "common/base/status.h"
 
 namespace crossmill::cli {
@@ -101,11 +102,9 @@ std::string ShellLine(const std::vector<std::string>& words) {
     if (!line.empty()) line += ' ';
     if (!word.empty() && std::all_of(word.begin(), word.end(), IsPlain)) {
       line += word;
-      continue;
+    } else {
+      line += ShellQuoted(word);
     }
-    line += '\'';
-    for (const char byte : word) line += byte == '\'' ? std::string("'\\''") : std::string(1, byte);
-    line += '\'';
   }
   return line;
 }

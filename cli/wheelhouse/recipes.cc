@@ -1,6 +1,7 @@
 #include "cli/wheelhouse/recipes.h"
 
 #include "absl/strings/str_replace.h"
+#include "common/base/shell_word.h"
 #include "common/base/status.h"
 
 namespace crossmill::cli {
@@ -17,14 +18,9 @@ std::string Ending(std::string_view stage) {
   return fmt::format("FROM scratch\nCOPY --from={} {}/out/ /\n", stage, kFolder);
 }
 
-// One word of a shell.
-std::string Quoted(std::string_view word) {
-  return "'" + absl::StrReplaceAll(Av(word), {{"'", "'\\''"}}) + "'";
-}
-
 std::string Words(absl::Span<const std::string> words) {
   std::string text;
-  for (const std::string& word : words) text += " " + (word.starts_with("--") ? word : Quoted(word));
+  for (const std::string& word : words) text += " " + (word.starts_with("--") ? word : ShellQuoted(word));
   return text;
 }
 
@@ -68,7 +64,7 @@ std::string Named(const WantedPackages& wanted, absl::Span<const PlannedPackage*
   std::string words;
   std::string lines;
   for (const PlannedPackage* package : packages) {
-    words += " " + Quoted(PinOf(wanted, *package));
+    words += " " + ShellQuoted(PinOf(wanted, *package));
     lines += PinLine(wanted, *package);
   }
   if (plain) return words;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "common/base/shell_word.h"
 #include "common/base/status.h"
 #include "common/base/stop.h"
 #include "common/base/subprocess.h"
@@ -71,13 +72,6 @@ std::vector<std::string> AnonymousEnvironment() {
   return environment;
 }
 
-// As one word of a shell's.
-std::string Quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char byte : text) quoted += byte == '\'' ? std::string("'\\''") : std::string(1, byte);
-  return quoted + "'";
-}
-
 bool HasVariable(const std::vector<std::string>& environment, std::string_view name) {
   return std::any_of(environment.begin(), environment.end(), [name](std::string_view variable) {
     return variable.starts_with(name) && variable.substr(name.size()).starts_with('=');
@@ -137,7 +131,7 @@ std::string GitProgram::SshCommand() const {
       "UserKnownHostsFile=" + access.known_hosts,
       fmt::format("StrictHostKeyChecking={}", access.believe_new_hosts ? "accept-new" : "yes")};
   std::string command = "ssh -F /dev/null";
-  for (const std::string& option : options) command += " -o " + Quoted(option);
+  for (const std::string& option : options) command += " -o " + ShellQuoted(option);
   return command;
 }
 

@@ -243,6 +243,8 @@ bool IsGitUrl(std::string_view text, GitShorthand shorthand) {
   return !Split(text, shorthand).scheme.empty();
 }
 
+bool IsSshUrl(std::string_view text) { return Split(text, GitShorthand::kRefuse).scheme == "ssh"; }
+
 absl::StatusOr<GitReference> ParseGitReference(std::string_view text, GitShorthand shorthand) {
   const Parts parts = Split(text, shorthand);
   if (parts.scheme.empty()) {

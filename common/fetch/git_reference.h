@@ -42,6 +42,9 @@ enum class GitShorthand {
 // True if the text is a git URL by its form. What ParseGitReference then says may still be an error.
 bool IsGitUrl(std::string_view text, GitShorthand shorthand = GitShorthand::kRefuse);
 
+// True for a git URL that is reached by ssh: "ssh://..." and "git@host:path".
+bool IsSshUrl(std::string_view text);
+
 // INVALID_ARGUMENT: not a git URL, an unknown or contradictory query, a folder that leads out of the
 // repository, or parts that a git program could take for options. Messages never hold credentials.
 absl::StatusOr<GitReference> ParseGitReference(std::string_view text,

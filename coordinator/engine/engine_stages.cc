@@ -123,9 +123,9 @@ void Engine::AdvanceReplicas(const core::StageRunId& of) {
   const int stage = of.stage;
   const bool is_over = build.state.stage(stage).phase == core::Phase::kDone;
   const core::Attempt* first = is_over ? nullptr : board_.FindOf({build.id(), stage, 0});
-  std::optional<core::StepUnderWay> under_way =
-      is_over ? std::nullopt : core::ReleasedStep(build.state, stage, first);
-  if (first != nullptr && MayBeAccelerated(*first, scheduler_.InfoOf(first->worker))) under_way.reset();
+  const bool first_to_end = first != nullptr && MayBeAccelerated(*first, scheduler_.InfoOf(first->worker));
+  const std::optional<core::StepUnderWay> under_way =
+      first_to_end ? std::nullopt : core::ReleasedStep(build.state, stage, first);
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {
     core::ReplicaRun& run = build.state.replica(stage, replica);
     const core::StageRunId id{build.id(), stage, replica};

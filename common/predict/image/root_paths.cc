@@ -2,24 +2,15 @@
 #include "common/predict/image/root_paths.h"
 
 #include <algorithm>
-#include <deque>
 
-#include "absl/strings/str_split.h"
+#include "common/base/opening/resolve_in_root.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 
 namespace crossmill::predict {
 namespace {
 
-constexpr int kMostLinks = 40;
-// Of one path, with all links in it.
-constexpr size_t kMostParts = 4096;
 constexpr size_t kPiece = size_t{1} << 20;
-
-void PutInFront(std::string_view path, std::deque<std::string>& parts) {
-  const std::vector<std::string> more = absl::StrSplit(Av(path), '/', absl::SkipEmpty());
-  parts.insert(parts.begin(), more.begin(), more.end());
-}
 
 }  // namespace
 
@@ -34,33 +25,11 @@ std::string FolderOf(std::string_view path) {
 }
 
 absl::StatusOr<std::string> RootPaths::Resolve(std::string_view path) const {
-  std::deque<std::string> parts;
-  PutInFront(path, parts);
-  std::string at;
-  int links = 0;
-  while (!parts.empty()) {
-    if (parts.size() > kMostParts) return absl::FailedPreconditionError("a path with too many parts");
-    const std::string part = std::move(parts.front());
-    parts.pop_front();
-    if (part == ".") continue;
-    if (part == "..") {
-      at.resize(at.empty() ? 0 : at.rfind('/'));
-      continue;
-    }
-    const std::string next = at + "/" + part;
-    ASSIGN_OR_RETURN(const RootFiles::Kind kind, files_.Look(next));
-    if (kind != RootFiles::Kind::kLink) {
-      at = next;
-      continue;
-    }
-    if (++links > kMostLinks) {
-      return absl::FailedPreconditionError(fmt::format("{}: too many links", Printable(path.substr(0, 200))));
-    }
-    ASSIGN_OR_RETURN(const std::string target, files_.ReadLink(next));
-    if (target.starts_with('/')) at.clear();
-    PutInFront(target, parts);
-  }
-  return at.empty() ? "/" : at;
+  return ResolveInRoot(path, [this](const std::string& at) -> absl::StatusOr<std::optional<std::string>> {
+    ASSIGN_OR_RETURN(const RootFiles::Kind kind, files_.Look(at));
+    if (kind != RootFiles::Kind::kLink) return std::nullopt;
+    return files_.ReadLink(at);
+  });
 }
 
 bool RootPaths::IsFile(std::string_view path) const {

@@ -1,10 +1,8 @@
 #include "coordinator/buildkit/outputs/result_tree.h"
 
 #include <algorithm>
-#include <deque>
 
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
+#include "common/base/opening/resolve_in_root.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 
@@ -12,14 +10,6 @@ namespace crossmill::coordinator::buildkit {
 namespace {
 
 constexpr size_t kMostPaths = 1'000'000;
-// As many as the kernel follows.
-constexpr int kMostLinksOfResult = 40;
-
-void PutBefore(std::string_view path, std::deque<std::string>* parts) {
-  const std::vector<std::string> split = absl::StrSplit(Av(path), '/', absl::SkipEmpty());
-  parts->insert(parts->begin(), split.begin(), split.end());
-}
-
 absl::Status Missing(const std::string& path) {
   return absl::NotFoundError(fmt::format("{}: no such file or directory", Printable(path)));
 }
@@ -45,29 +35,17 @@ absl::StatusOr<std::shared_ptr<const ResultTree>> ResultTree::Read(const Digest&
 }
 
 absl::StatusOr<std::string> ResultTree::Resolve(const std::string& path) const {
-  std::deque<std::string> parts;
-  PutBefore(path, &parts);
-  std::vector<std::string> way;
-  int links = 0;
-  while (!parts.empty()) {
-    const std::string part = parts.front();
-    parts.pop_front();
-    if (part == ".") continue;
-    if (part == "..") {
-      if (!way.empty()) way.pop_back();
-      continue;
-    }
-    way.push_back(part);
-    const auto found = entries_.find(absl::StrJoin(way, "/"));
-    if (found == entries_.end()) return Missing(path);
-    if (found->second.type != layer::EntryType::kSymlink) continue;
-    if (++links > kMostLinksOfResult)
-      return absl::InvalidArgumentError(fmt::format("{}: too many links", Printable(path)));
-    way.pop_back();
-    if (found->second.link.starts_with('/')) way.clear();
-    PutBefore(found->second.link, &parts);
-  }
-  return absl::StrJoin(way, "/");
+  const auto real =
+      ResolveInRoot(path, [&](const std::string& at) -> absl::StatusOr<std::optional<std::string>> {
+        const auto found = entries_.find(at.substr(1));
+        if (found == entries_.end()) return Missing(path);
+        if (found->second.type != layer::EntryType::kSymlink) return std::nullopt;
+        return found->second.link;
+      });
+  // Links that lead nowhere are the client's own.
+  if (absl::IsFailedPrecondition(real.status())) return absl::InvalidArgumentError(real.status().message());
+  RETURN_IF_ERROR(real.status());
+  return real->substr(1);
 }
 
 absl::StatusOr<layer::TarEntry> ResultTree::Stat(const std::string& path) const {

@@ -93,8 +93,7 @@ PolicySource SourceOfRepository(const fetch::GitReference& git, const ChosenRepo
   if (!checksum.empty()) source.attributes[kGitChecksum] = checksum;
   if (!git.submodules.value_or(true)) source.attributes["git.skipsubmodules"] = "true";
   if (git.commit_times) source.attributes["git.mtime"] = "commit";
-  const bool ssh = git.remote.starts_with("ssh://") || git.remote.find("://") == std::string::npos;
-  if (ssh) source.attributes["git.mountsshsock"] = "default";
+  if (fetch::IsSshUrl(git.remote)) source.attributes["git.mountsshsock"] = "default";
   source.unknown = {"git.knownsshhosts", "git.advice", "git.fetchbycommit"};
   return source;
 }

@@ -122,9 +122,8 @@ class AgentSocket::Listener {
       Cancel();
       MutexLock lock(listener_.mutex_);
       ended = true;
-      const uint64_t one = 1;
       // The listener may have room for the next one.
-      [[maybe_unused]] const ssize_t woken = write(listener_.wake_.get(), &one, sizeof(one));
+      listener_.Wake();
     }
     void ReadProgram() {
       std::string buffer(kSocketPiece, '\0');
@@ -146,6 +145,11 @@ class AgentSocket::Listener {
     std::jthread reader_, writer_;
   };
 
+  void Wake() {
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t woken = write(wake_.get(), &one, sizeof(one));
+  }
+
   bool HasRoom() {
     // Joined without the lock, which their threads take at their end.
     std::list<Connection> ended;
@@ -155,10 +159,7 @@ class AgentSocket::Listener {
   }
 
   void Accept() {
-    const std::function<void()> wake = [this] {
-      const uint64_t one = 1;
-      [[maybe_unused]] const ssize_t woken = write(wake_.get(), &one, sizeof(one));
-    };
+    const std::function<void()> wake = [this] { Wake(); };
     const std::stop_callback stopped(stop_.get_token(), wake);
     const std::stop_callback gone(session_->ended(), wake);
     while (!stop_.stop_requested() && !session_->ended().stop_requested()) {

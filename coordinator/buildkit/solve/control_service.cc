@@ -62,14 +62,13 @@ grpc::Status ControlService::Solve(grpc::ServerContext* context, const bk::Solve
   const absl::Status solved = RunSolve(build, response, &returned, &exported);
   // What the client returned ends the call as it is, with its details.
   const grpc::Status status = returned ? ToClient(*returned) : ToClient(solved);
-  v1::KeptClientBuild kept;
-  if (!request->internal()) {
-    kept = KeptOf(*build, services_.clock.Now(), &status, *response);
-    if (status.ok()) KeepResults(*caller, exported, &kept);
-  }
   builds_.End(build);
   // Before the client hears of the end: it asks for the record next.
-  if (!request->internal()) history_.Tell(std::move(kept));
+  if (!request->internal()) {
+    v1::KeptClientBuild kept = KeptOf(*build, services_.clock.Now(), &status, *response);
+    if (status.ok()) KeepResults(*caller, exported, &kept);
+    history_.Tell(std::move(kept));
+  }
   LogInfo("buildkit ref={} caller={} internal={} code={}", Printable(request->ref()),
           Printable(caller->roles.name), request->internal(), static_cast<int>(status.error_code()));
   return status;

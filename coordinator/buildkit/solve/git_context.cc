@@ -145,18 +145,10 @@ std::string TokenHostOf(std::string_view url) {
   return encrypted || rpc::IsLoopback(host) ? std::string(host) : "";
 }
 
-bool IsSshUrl(std::string_view url) {
-  if (url.starts_with("ssh://") || url.starts_with("git+ssh://")) return true;
-  if (url.find("://") != std::string_view::npos) return false;
-  // As fetch::IsGitUrl tells them from paths.
-  const size_t colon = url.find(':');
-  return colon != std::string_view::npos && url.substr(0, colon).find('@') != std::string_view::npos;
-}
-
 absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const ClientBuild& build,
                                            const GitWish& wish, const RemoteSources::OnProgress& progress,
                                            std::stop_token stop) {
-  if (IsSshUrl(wish.url)) {
+  if (fetch::IsSshUrl(wish.url)) {
     auto fetched = FetchByAgent(services, build, wish, stop);
     if (!absl::IsNotFound(fetched.status())) return fetched;
     auto shared = FetchShared(services, wish, progress, stop);

@@ -47,9 +47,6 @@ absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const 
                                            const GitWish& wish, const RemoteSources::OnProgress& progress,
                                            std::stop_token stop);
 
-// Whether the repository is reached by ssh: "ssh://..." and "git@host:path". Pure.
-bool IsSshUrl(std::string_view url);
-
 // The host that a token for the URL is for ("git.example:8443"); empty: no token goes there. Pure.
 std::string TokenHostOf(std::string_view url);
 

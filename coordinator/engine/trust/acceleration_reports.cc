@@ -1,5 +1,6 @@
 #include "coordinator/engine/trust/acceleration_reports.h"
 
+#include "common/base/digest.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/layer/tar_entry.h"
@@ -15,7 +16,7 @@ constexpr size_t kLongestTold = 1024;
 std::optional<v1::SwitchedOffAccelerator> AccusedSet(const v1::StepResult& result,
                                                      const ReportedStep& reported) {
   const v1::AccelerationCheck& check = result.acceleration_check();
-  if (check.outcome() != v1::AccelerationCheck::OUTCOME_SET_DIFFERS || !IsAcceleratorDigest(check.digest()))
+  if (check.outcome() != v1::AccelerationCheck::OUTCOME_SET_DIFFERS || !HashOfOci(check.digest()).ok())
     return std::nullopt;
   v1::SwitchedOffAccelerator accused;
   accused.set_digest(check.digest());

@@ -8,13 +8,8 @@ namespace crossmill::coordinator {
 namespace {
 
 constexpr size_t kMostSwitchedOff = 1000;
-constexpr std::string_view kDigestPrefix = "sha256:";
 
 }  // namespace
-
-bool IsAcceleratorDigest(const std::string& text) {
-  return text.starts_with(kDigestPrefix) && IsSha256Hex(text.substr(kDigestPrefix.size()));
-}
 
 absl::Status SwitchedOffAccelerators::Restore() {
   ASSIGN_OR_RETURN(const std::vector<v1::SwitchedOffAccelerator> known, records_.SwitchedOff());
@@ -34,8 +29,7 @@ std::vector<std::string> SwitchedOffAccelerators::Digests() const {
 }
 
 absl::StatusOr<int64_t> SwitchedOffAccelerators::SwitchOff(const v1::SwitchedOffAccelerator& accelerator) {
-  if (!IsAcceleratorDigest(accelerator.digest()))
-    return absl::InvalidArgumentError("an accelerator set without a digest");
+  RETURN_IF_ERROR(HashOfOci(accelerator.digest()).status());
   MutexLock changing(changing_);
   {
     MutexLock lock(mutex_);

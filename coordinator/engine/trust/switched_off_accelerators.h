@@ -16,9 +16,6 @@
 
 namespace crossmill::coordinator {
 
-// "sha256:" and 64 hex digits.
-bool IsAcceleratorDigest(const std::string& text);
-
 // Thread safe; the references outlive it.
 class SwitchedOffAccelerators {
  public:

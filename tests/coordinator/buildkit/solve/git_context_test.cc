@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/fetch/git_reference.h"
+
 namespace crossmill::coordinator::buildkit {
 namespace {
 
@@ -32,10 +34,10 @@ TEST(GitContextTest, WhatHasItsOwnWayInGetsNoToken) {
 TEST(GitContextTest, WhatIsReachedBySsh) {
   for (const std::string url :
        {"git@git.example:team/app.git", "ssh://git.example/app.git#main", "me@host:app"})
-    EXPECT_TRUE(IsSshUrl(url)) << url;
+    EXPECT_TRUE(fetch::IsSshUrl(url)) << url;
   for (const std::string url :
        {"https://me@git.example:8443/app.git", "git://git.example/a@b:c", "host:app", ""})
-    EXPECT_FALSE(IsSshUrl(url)) << url;
+    EXPECT_FALSE(fetch::IsSshUrl(url)) << url;
 }
 
 TEST(GitContextTest, ADefinitionNamesAgentAndHosts) {
