@@ -26,10 +26,18 @@ sanitized_test_targets() {
 # Benches that only `scripts/check slow` tries.
 bench_targets() { sed -nE 's/^ *set_tests_properties\(([a-z_]+) PROPERTIES LABELS bench.*/\1/p' tests/CMakeLists.txt | sort -u; }
 
+# What `all` of a preset asks for by itself, one per line: its programs by name, and what else tests are made of (a library
+# is made for the programs that have it).
+targets_of_all() {
+  local folders
+  mapfile -t folders < <(ninja -C "build/$1" -t targets all | sed -nE 's#^((.*/)?all): phony$#\1#p')
+  ninja -C "build/$1" -t query "${folders[@]}" | sed -nE '/^  outputs:/,/^[^ ]/d; s#^    (\|+ )?(bin/)?##p' |
+    grep -vE '/all$|\.(a|so|util)$' | sort -u
+}
+
 # What a preset makes but for benches and the sanitized tests of another, one per line: what is tested with this one.
 targets_without_tests_of() {
-  comm -23 <(ninja -C "build/$1" -t targets all | sed -nE 's#^bin/([A-Za-z0-9_-]+): .*#\1#p' | sort -u) \
-    <(sort -u <(sanitized_test_targets "$2") <(bench_targets))
+  comm -23 <(targets_of_all "$1") <(sort -u <(sanitized_test_targets "$2") <(bench_targets))
 }
 
 # run_tests PRESET [CTEST OPTION]...: ctest with a JUnit file, and one of each program that it runs whole. Test binaries

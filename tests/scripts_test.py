@@ -175,6 +175,28 @@ class ScriptsTest(unittest.TestCase):
 
     # ---- what was skipped and what failed ----
 
+    def test_what_a_test_is_made_of_besides_programs_is_made_too(self):
+        if not (shutil.which("cmake") and shutil.which("ninja")):
+            self.skipTest("needs cmake and ninja")
+        project = self.folder / "project"
+        (project / "part").mkdir(parents=True)
+        (project / "main.c").write_text("int main(void) { return 0; }\n")
+        (project / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.20)
+project(example C)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+add_subdirectory(part)
+add_executable(never EXCLUDE_FROM_ALL main.c)
+""")
+        (project / "part" / "CMakeLists.txt").write_text("""add_library(things STATIC ../main.c)
+add_executable(program ../main.c)
+target_link_libraries(program PRIVATE things)
+add_custom_command(OUTPUT probe COMMAND ${CMAKE_COMMAND} -E touch probe)
+add_custom_target(probes ALL DEPENDS probe)
+""")
+        subprocess.run(["cmake", "-G", "Ninja", "-S", project, "-B", self.folder / "build" / "example"], check=True, capture_output=True)
+        done = self.run_script("bash", "-euc", f"source scripts/test_functions.sh; cd {self.folder}; targets_of_all example")
+        self.assertEqual(done.stdout.split(), ["part/probes", "program"], done.stderr)
+
     def test_skipped_tests_are_named_also_in_a_file_that_passed(self):
         results = self.folder / "results"
         results.mkdir()
