@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "common/base/files.h"
@@ -18,12 +19,16 @@ constexpr size_t kMostTools = 50;
 constexpr size_t kMostNeeds = 20;
 constexpr size_t kMostRules = 100;
 constexpr int64_t kLargestSetFile = 200 << 20;
-constexpr std::array<std::pair<std::string_view, uint32_t>, 5> kRuleKinds = {{
+constexpr std::array<std::pair<std::string_view, uint32_t>, 5> kArgumentKinds = {{
     {"fine-prefix", ACCELERATED_FINE_PREFIX},
     {"emulated-prefix", ACCELERATED_EMULATED_PREFIX},
     {"emulated-word", ACCELERATED_EMULATED_WORD},
     {"included-file", ACCELERATED_INCLUDED_FILE},
     {"replaced-file", ACCELERATED_REPLACED_FILE},
+}};
+constexpr std::array<std::pair<std::string_view, uint32_t>, 2> kVariableKinds = {{
+    {"needed", ACCELERATED_NEEDED_VARIABLE},
+    {"emulated-prefix", ACCELERATED_EMULATED_VARIABLE},
 }};
 
 absl::Status BadSet(std::string_view what) {
@@ -72,12 +77,12 @@ bool IsInSet(const std::string& path, const std::vector<SetFile>& files) {
   return std::any_of(files.begin(), files.end(), [&](const SetFile& file) { return file.path == path; });
 }
 
-absl::StatusOr<ArgumentRule> RuleIn(const Json& object, const std::vector<SetFile>& files) {
+absl::StatusOr<CallRule> ArgumentRuleIn(const Json& object, const std::vector<SetFile>& files) {
   const std::string kind = TextMember(object, "kind");
-  const auto known = std::find_if(kRuleKinds.begin(), kRuleKinds.end(),
+  const auto known = std::find_if(kArgumentKinds.begin(), kArgumentKinds.end(),
                                   [&](const auto& each) { return each.first == kind; });
-  if (known == kRuleKinds.end()) return BadSet(fmt::format("'{}' is no kind of argument rule", kind));
-  ArgumentRule rule{known->second, TextMember(object, "text"), {}, {}};
+  if (known == kArgumentKinds.end()) return BadSet(fmt::format("'{}' is no kind of argument rule", kind));
+  CallRule rule{known->second, TextMember(object, "text"), {}, {}};
   if (rule.text.empty() || rule.text.find('\0') != std::string::npos)
     return BadSet("an argument rule has no text");
   if (rule.kind != ACCELERATED_REPLACED_FILE) return rule;
@@ -85,6 +90,20 @@ absl::StatusOr<ArgumentRule> RuleIn(const Json& object, const std::vector<SetFil
   rule.to = TextMember(object, "to");
   if (rule.from.empty() || rule.from.find('\0') != std::string::npos || !IsInSet(rule.to, files))
     return BadSet(fmt::format("'{}' cannot be replaced by '{}': that is not in the set", rule.from, rule.to));
+  return rule;
+}
+
+absl::StatusOr<CallRule> VariableRuleIn(const Json& object) {
+  const std::string kind = TextMember(object, "kind");
+  const auto known = std::find_if(kVariableKinds.begin(), kVariableKinds.end(),
+                                  [&](const auto& each) { return each.first == kind; });
+  if (known == kVariableKinds.end()) return BadSet(fmt::format("'{}' is no kind of variable rule", kind));
+  CallRule rule{known->second, TextMember(object, "text"), {}, {}};
+  const size_t name = rule.text.find('=');
+  if (name == 0 || rule.text.empty() || rule.text.find('\0') != std::string::npos ||
+      (rule.kind == ACCELERATED_NEEDED_VARIABLE && name == std::string::npos)) {
+    return BadSet(fmt::format("'{}' is no variable", rule.text));
+  }
   return rule;
 }
 
@@ -106,7 +125,13 @@ absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<Set
   }
   ASSIGN_OR_RETURN(const Json* rules, ListOf(object, "arguments", kMostRules));
   for (const Json& each : *rules) {
-    ASSIGN_OR_RETURN(ArgumentRule rule, RuleIn(each, files));
+    ASSIGN_OR_RETURN(CallRule rule, ArgumentRuleIn(each, files));
+    tool.rules.push_back(std::move(rule));
+  }
+  if (!object.contains("variables")) return tool;
+  ASSIGN_OR_RETURN(const Json* variables, ListOf(object, "variables", kMostRules));
+  for (const Json& each : *variables) {
+    ASSIGN_OR_RETURN(CallRule rule, VariableRuleIn(each));
     tool.rules.push_back(std::move(rule));
   }
   return tool;
@@ -118,6 +143,29 @@ bool IsSetName(std::string_view name) {
 }
 
 }  // namespace
+
+std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool) {
+  // Fields end with a zero byte, which none has in it.
+  std::string facts;
+  const auto add = [&facts](auto... fields) { ((facts.append(fields).push_back('\0')), ...); };
+  const auto is_program = [&set](const SetFile& file) {
+    return std::any_of(set.tools.begin(), set.tools.end(),
+                       [&](const AcceleratedTool& each) { return each.program == file.path; });
+  };
+  for (const SetFile& file : set.files) {
+    if (file.path == tool.program) add("program", file.digest.hash);
+  }
+  add("stands for", tool.stands_for.path, tool.stands_for.digest.hash);
+  for (const RootFile& file : tool.needs) add("needs", file.path, file.digest.hash);
+  for (const CallRule& rule : tool.rules)
+    add("rule", std::to_string(rule.kind), rule.text, rule.from, rule.to);
+  std::map<std::string, std::string> loaded;
+  for (const SetFile& file : set.files) {
+    if (!is_program(file)) loaded[file.path] = file.digest.hash;
+  }
+  for (const auto& [path, hash] : loaded) add("file", path, hash);
+  return Sha256Hex(facts);
+}
 
 absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest) {
   const auto json = ParseJson(manifest);

@@ -19,8 +19,8 @@ struct RootFile {
   Digest digest;
 };
 
-// What an argument of the program means for it; table_format.h has the kinds.
-struct ArgumentRule {
+// What an argument or a variable of a call means for it; table_format.h has the kinds.
+struct CallRule {
   uint32_t kind = 0;
   std::string text;
   // Of a replaced file: what the argument after it is in a step, and the file of the set in its place.
@@ -36,7 +36,7 @@ struct AcceleratedTool {
   // The emulated program, and what it reads besides that makes a difference.
   RootFile stands_for;
   std::vector<RootFile> needs;
-  std::vector<ArgumentRule> rules;
+  std::vector<CallRule> rules;
 };
 
 struct SetFile {
@@ -55,6 +55,11 @@ struct AcceleratorSet {
   std::vector<SetFile> files;
   std::vector<AcceleratedTool> tools;
 };
+
+// What a calibration of the tool is worth for: the SHA-256 (hex) of the program, of what it stands for and
+// needs, of its rules, and of every file of the set that may be loaded into it. Other tools of the set make
+// no difference. scripts/calibrate-accelerators computes the same.
+std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool);
 
 // Pure. INVALID_ARGUMENT says what of it is wrong.
 absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest);

@@ -6,7 +6,7 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr int kRecordFormat = 1;
+constexpr int kRecordFormat = 2;
 
 int64_t CountIn(const Json& object, const std::string& name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
@@ -14,23 +14,22 @@ int64_t CountIn(const Json& object, const std::string& name) {
   return found->get<int64_t>();
 }
 
-ToolVerdict JudgeTool(const AcceleratedTool& tool, const Json& results) {
-  ToolVerdict verdict{tool.name, false, {}};
-  const auto result = results.find(tool.name);
-  if (result == results.end()) {
-    verdict.reason = "its calibration is not on record";
-    return verdict;
+// Why the result of one tool does not count; empty if it does.
+std::string WhyNot(const Json& result, const std::string& identity, const Digest& emulator) {
+  if (TextMember(result, "tool") != identity)
+    return "its calibration is of another making of the tool: calibrate again";
+  if (TextMember(result, "emulator") != emulator.Oci())
+    return "its calibration is against another emulator: calibrate again";
+  if (const int64_t units = CountIn(result, "corpus_units"); units < kLeastCorpusUnits) {
+    return fmt::format("its calibration is with {} units, at least {} are needed", units, kLeastCorpusUnits);
   }
-  const int64_t units = CountIn(*result, "units");
-  const int64_t equal = CountIn(*result, "equal");
-  if (units < kLeastToolUnits) {
-    verdict.reason = fmt::format("calibrated with {} units, at least {} are needed", units, kLeastToolUnits);
-  } else if (equal != units) {
-    verdict.reason = fmt::format("{} of {} units differed from the emulated tool's", units - equal, units);
-  } else {
-    verdict.usable = true;
-  }
-  return verdict;
+  const int64_t units = CountIn(result, "units");
+  const int64_t equal = CountIn(result, "equal");
+  if (units < kLeastToolUnits)
+    return fmt::format("calibrated with {} units, at least {} are needed", units, kLeastToolUnits);
+  if (equal != units)
+    return fmt::format("{} of {} units differed from the emulated tool's", units - equal, units);
+  return "";
 }
 
 }  // namespace
@@ -50,16 +49,15 @@ absl::StatusOr<std::vector<ToolVerdict>> JudgeTools(const AcceleratorSet& set, c
         fmt::format("no calibration record of format {}: make it again with scripts/calibrate-accelerators",
                     kRecordFormat));
   }
-  if (TextMember(json, "set") != set.digest.Oci())
-    return RefuseTools(set, "its calibration is of another set: calibrate again");
-  if (TextMember(json, "emulator") != emulator.Oci())
-    return RefuseTools(set, "its calibration is against another emulator: calibrate again");
-  if (const int64_t units = CountIn(json, "units"); units < kLeastCorpusUnits) {
-    return RefuseTools(set, fmt::format("its calibration is with {} units, at least {} are needed", units,
-                                        kLeastCorpusUnits));
-  }
   std::vector<ToolVerdict> verdicts;
-  for (const AcceleratedTool& tool : set.tools) verdicts.push_back(JudgeTool(tool, json["tools"]));
+  for (const AcceleratedTool& tool : set.tools) {
+    ToolVerdict& verdict = verdicts.emplace_back(ToolVerdict{tool.name, false, {}});
+    const auto result = json["tools"].find(tool.name);
+    verdict.reason = result == json["tools"].end()
+                         ? "its calibration is not on record"
+                         : WhyNot(*result, "sha256:" + ToolIdentity(set, tool), emulator);
+    verdict.usable = verdict.reason.empty();
+  }
   return verdicts;
 }
 

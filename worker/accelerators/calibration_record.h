@@ -23,8 +23,9 @@ struct ToolVerdict {
   std::string reason;
 };
 
-// Pure: one verdict per tool of the set, in their order. A record counts for this set with this emulator
-// only: of another one every verdict says so. INVALID_ARGUMENT if it is no record.
+// Pure: one verdict per tool of the set, in their order. A result counts for this making of the tool
+// (ToolIdentity) with this emulator only: of another one the verdict says so. INVALID_ARGUMENT if it is no
+// record.
 absl::StatusOr<std::vector<ToolVerdict>> JudgeTools(const AcceleratorSet& set, const Digest& emulator,
                                                     std::string_view record);
 

@@ -45,7 +45,7 @@ class TableWriter {
     }
     program.rules = static_cast<uint32_t>(rules_.size());
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
-    for (const ArgumentRule& rule : tool.rules) {
+    for (const CallRule& rule : tool.rules) {
       accelerated_rule entry{};
       entry.kind = rule.kind;
       entry.text = entry.from = entry.to = AddText(rule.text);

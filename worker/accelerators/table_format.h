@@ -29,7 +29,8 @@ struct accelerated_file {
   uint32_t unused;
 };
 
-// Of rules in their order the first that an argument meets counts; one that meets none is fine.
+// Of rules in their order the first that an argument meets counts; one that meets none is fine. Rules of
+// variables have to hold all.
 enum accelerated_rule_kind {
   ACCELERATED_FINE_PREFIX = 1,
   ACCELERATED_EMULATED_PREFIX = 2,
@@ -38,6 +39,10 @@ enum accelerated_rule_kind {
   ACCELERATED_INCLUDED_FILE = 4,
   // The argument after it has to be `from`, and is `to` for the native program. Exactly once in a call.
   ACCELERATED_REPLACED_FILE = 5,
+  // "NAME=VALUE": the environment has the variable, with this value.
+  ACCELERATED_NEEDED_VARIABLE = 6,
+  // No variable of the environment begins so.
+  ACCELERATED_EMULATED_VARIABLE = 7,
 };
 
 struct accelerated_rule {

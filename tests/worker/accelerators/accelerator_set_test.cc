@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <functional>
 #include <optional>
 
 #include "common/base/files.h"
@@ -118,6 +119,13 @@ TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
   manifest = SetManifest();
   manifest["tools"][0]["arguments"][0]["kind"] = "maybe";
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'maybe'"));
+  for (const char* variable : {"", "GOARCH", "=x"}) {
+    manifest = SetManifest();
+    manifest["tools"][0]["variables"] = Json::array({Json{{"kind", "needed"}, {"text", variable}}});
+    EXPECT_THAT(ProblemOf(manifest), HasSubstr("is no variable")) << variable;
+  }
+  manifest["tools"][0]["variables"] = Json::array({Json{{"kind", "wanted"}, {"text", "A=b"}}});
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("'wanted'"));
   manifest = SetManifest();
   manifest["tools"] = 7;
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'tools'"));
@@ -149,12 +157,13 @@ TEST(AcceleratorSetTest, ACopyIsComparedWithTheManifest) {
 class CalibrationRecordTest : public testing::Test {
  protected:
   CalibrationRecordTest() : set_(*ParseAcceleratorSet(WriteJson(SetManifest()))) {
-    record_["format"] = 1;
-    record_["set"] = set_.digest.Oci();
-    record_["emulator"] = emulator_.Oci();
-    record_["units"] = 250;
-    record_["tools"]["gcc-12/cc1"]["units"] = 120;
-    record_["tools"]["gcc-12/cc1"]["equal"] = 120;
+    record_["format"] = 2;
+    Json& result = record_["tools"]["gcc-12/cc1"];
+    result["tool"] = "sha256:" + ToolIdentity(set_, set_.tools[0]);
+    result["emulator"] = emulator_.Oci();
+    result["corpus_units"] = 250;
+    result["units"] = 120;
+    result["equal"] = 120;
   }
   // The reason, empty if the tool is used.
   std::string Refusal() const {
@@ -177,21 +186,62 @@ TEST_F(CalibrationRecordTest, OneDifferenceIsEnoughToRefuse) {
 }
 
 TEST_F(CalibrationRecordTest, TooFewUnitsProveNothing) {
-  record_["units"] = 199;
+  record_["tools"]["gcc-12/cc1"]["corpus_units"] = 199;
   EXPECT_THAT(Refusal(), HasSubstr("199 units"));
-  record_["units"] = 200;
+  record_["tools"]["gcc-12/cc1"]["corpus_units"] = 200;
   record_["tools"]["gcc-12/cc1"]["units"] = record_["tools"]["gcc-12/cc1"]["equal"] = 74;
   EXPECT_THAT(Refusal(), HasSubstr("74 units"));
   record_["tools"]["gcc-12/cc1"]["units"] = -1;
   EXPECT_NE(Refusal(), "");
 }
 
-TEST_F(CalibrationRecordTest, ARecordIsOfOneSetAndOneEmulator) {
-  record_["emulator"] = DigestOf("another qemu").Oci();
+TEST_F(CalibrationRecordTest, AResultIsOfOneToolAndOneEmulator) {
+  record_["tools"]["gcc-12/cc1"]["emulator"] = DigestOf("another qemu").Oci();
   EXPECT_THAT(Refusal(), HasSubstr("another emulator"));
-  record_["emulator"] = emulator_.Oci();
-  record_["set"] = DigestOf("x").Oci();
-  EXPECT_THAT(Refusal(), HasSubstr("another set"));
+  record_["tools"]["gcc-12/cc1"]["emulator"] = emulator_.Oci();
+  record_["tools"]["gcc-12/cc1"]["tool"] = DigestOf("x").Oci();
+  EXPECT_THAT(Refusal(), HasSubstr("another making"));
+}
+
+// Each of them, and nothing else, is a reason to calibrate again.
+TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
+  const auto identity = [](const Json& manifest) {
+    const auto set = ParseAcceleratorSet(WriteJson(manifest));
+    EXPECT_OK(set);
+    return ToolIdentity(*set, set->tools[0]);
+  };
+  const std::string before = identity(SetManifest());
+  // tests/calibration_test.py has the same.
+  EXPECT_EQ(before, "IDENTITY");
+  Json more = SetManifest();
+  more["files"].push_back(FileEntry("bin/compile", "go"));
+  more["files"][2]["executable"] = true;
+  Json tool = more["tools"][0];
+  tool["name"] = "go/compile";
+  tool["program"] = "bin/compile";
+  tool["variables"] = Json::array({Json{{"kind", "needed"}, {"text", "GOARCH=arm64"}}});
+  more["tools"].push_back(tool);
+  EXPECT_EQ(identity(more), before) << "another tool";
+  more["name"] = "another-name";
+  EXPECT_EQ(identity(more), before);
+  const std::function<void(Json&)> changes[] = {
+      [](Json& made) { made["files"][0]["sha256"] = Sha256Hex("other"); },
+      [](Json& made) { made["files"][1]["sha256"] = Sha256Hex("other"); },
+      [](Json& made) { made["files"].push_back(FileEntry("lib/libc.so.6", "c")); },
+      [](Json& made) { made["tools"][0]["stands_for"]["sha256"] = Sha256Hex("other"); },
+      [](Json& made) { made["tools"][0]["needs"] = Json::array(); },
+      [](Json& made) { made["tools"][0]["arguments"].erase(1); },
+      [](Json& made) { made["tools"][0]["arguments"][1]["text"] = "-w"; },
+      [](Json& made) { made["tools"][0]["arguments"][0]["kind"] = "emulated-prefix"; },
+      [](Json& made) {
+        made["tools"][0]["variables"] = Json::array({Json{{"kind", "needed"}, {"text", "A=b"}}});
+      },
+  };
+  for (const auto& change : changes) {
+    Json changed = SetManifest();
+    change(changed);
+    EXPECT_NE(identity(changed), before) << WriteJson(changed);
+  }
 }
 
 TEST_F(CalibrationRecordTest, WhatIsNoRecordIsSaid) {

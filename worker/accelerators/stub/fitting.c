@@ -101,6 +101,9 @@ static int fits_argument(const struct table* table, const struct accelerated_pro
           return argument[1] && same(argument[1], table_text(table, rule->from)) &&
                  is_read_only(table_text(table, rule->to));
         break;
+      case ACCELERATED_NEEDED_VARIABLE:
+      case ACCELERATED_EMULATED_VARIABLE:
+        break;
       default:
         return 0;
     }
@@ -157,6 +160,49 @@ static int fits_variable(const char* variable) {
   if (!begins(variable, "LANG=") && !begins(variable, "LC_")) return 1;
   while (*variable && *variable != '=') ++variable;
   return *variable == '=' && is_plain_locale(variable + 1);
+}
+
+// With its '='.
+static size_t name_length(const char* variable) {
+  size_t length = 0;
+  while (variable[length] && variable[length] != '=') ++length;
+  return length + 1;
+}
+
+static int begins_alike(const char* one, const char* other, size_t length) {
+  for (size_t i = 0; i < length; ++i) {
+    if (one[i] != other[i]) return 0;
+  }
+  return 1;
+}
+
+// A variable that is there twice counts once for one program and once for another, so all have to be it.
+static int has_variable(const char* wanted, char** envp) {
+  const size_t length = name_length(wanted);
+  int found = 0;
+  for (; *envp; ++envp) {
+    if (!begins_alike(*envp, wanted, length)) continue;
+    if (!same(*envp, wanted)) return 0;
+    found = 1;
+  }
+  return found;
+}
+
+static int has_prefix(const char* prefix, char** envp) {
+  for (; *envp; ++envp) {
+    if (begins(*envp, prefix)) return 1;
+  }
+  return 0;
+}
+
+int fits_variables(const struct table* table, const struct accelerated_program* program, char** envp) {
+  for (uint32_t i = 0; i < program->rules_count; ++i) {
+    const struct accelerated_rule* rule = &table->rules[program->rules + i];
+    const char* text = table_text(table, rule->text);
+    if (rule->kind == ACCELERATED_NEEDED_VARIABLE && !has_variable(text, envp)) return 0;
+    if (rule->kind == ACCELERATED_EMULATED_VARIABLE && has_prefix(text, envp)) return 0;
+  }
+  return 1;
 }
 
 int fits_environment(char** envp) {

@@ -13,4 +13,7 @@ int fits_arguments(const struct table* table, const struct accelerated_program* 
 // `replacement`; null if there is none.
 char** replaced_argument(const struct table* table, const struct accelerated_program* program,
                          char** arguments, const char** replacement);
+// What the program's own rules say of variables.
+int fits_variables(const struct table* table, const struct accelerated_program* program, char** envp);
+// What counts for every program.
 int fits_environment(char** envp);
