@@ -1,8 +1,8 @@
-"""Calibration records that come with the repository (deploy/accelerators/): of sets that anybody gets to the last byte who makes them
-of the same packages.
+"""Records of calibrations, also those that come with the repository (deploy/accelerators/): of tools that anybody gets to the last
+byte who makes them of the same packages.
 
-A record is of one set and one emulator, by their digests. It counts on another machine if both are the same there, and for
-nothing else.
+A result is of one making of a tool and one emulator, by their digests. It counts on another machine if both are the same there, and
+for nothing else; which other tools a set has makes no difference.
 """
 import hashlib
 import json
@@ -11,6 +11,10 @@ import re
 
 SHIPPED = pathlib.Path(__file__).resolve().parent.parent / 'deploy' / 'accelerators'
 MACHINES = {'arm64': 'b700'}
+FORMAT = 2
+# worker/accelerators/table_format.h has the numbers.
+ARGUMENTS = {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5}
+VARIABLES = {'needed': 6, 'emulated-prefix': 7}
 
 
 def digest_of(data):
@@ -28,30 +32,59 @@ def emulator_of(architecture, formats=pathlib.Path('/proc/sys/fs/binfmt_misc')):
     return None
 
 
-def differences(record, made, emulator):
-    """Why a record does not count for a set with the digest `made` and for an emulator's file, as lines; none: it counts."""
-    lines = []
-    if record.get('format') != 1:
-        lines.append('the record is of another format')
-    if record.get('set') != made:
-        lines.append(f'the set is {made}, the record is of {record.get("set")}: it was made of other packages')
+def tool_identity(manifest, tool):
+    """What a calibration of the tool is worth for: as the worker computes it (ToolIdentity in accelerator_set.h)."""
+    programs = {each['program'] for each in manifest['tools']}
+    fields = [('program', file['sha256']) for file in manifest['files'] if file['path'] == tool['program']]
+    fields.append(('stands for', tool['stands_for']['path'], tool['stands_for']['sha256']))
+    fields += [('needs', file['path'], file['sha256']) for file in tool['needs']]
+    for rule in tool['arguments']:
+        replaced = (rule['from'], rule['to']) if rule['kind'] == 'replaced-file' else ('', '')
+        fields.append(('rule', str(ARGUMENTS[rule['kind']]), rule['text'], *replaced))
+    fields += [('rule', str(VARIABLES[rule['kind']]), rule['text'], '', '') for rule in tool.get('variables', [])]
+    fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] not in programs)
+    return digest_of(b''.join(text.encode() + b'\0' for field in fields for text in field))
+
+
+def difference(result, identity, emulator):
+    """Why a tool's result does not count for this making of the tool and this emulator's file; '' if it does."""
+    if result.get('tool') != identity:
+        return f'the tool is {identity}, the calibrated one {result.get("tool")}: it was made of other packages'
     if emulator is None:
-        lines.append('no emulator is registered with the flags POCF on this machine: scripts/setup-host')
-    elif (own := digest_of(emulator.read_bytes())) != record.get('emulator'):
-        lines.append(f'the emulator {emulator} is {own}, the record is of {record.get("emulator")}')
+        return 'no emulator is registered with the flags POCF on this machine: scripts/setup-host'
+    if (own := digest_of(emulator.read_bytes())) != result.get('emulator'):
+        return f'the emulator {emulator} is {own}, the calibration is against {result.get("emulator")}'
+    return ''
+
+
+def read(file):
+    """{tool: result} of a record; nothing of one of another format."""
+    try:
+        record = json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record['tools'] if record.get('format') == FORMAT else {}
+
+
+def write(file, results):
+    file.write_text(json.dumps({'format': FORMAT, 'tools': results}, indent=1) + '\n')
+
+
+def take_over(target, manifest, emulator, shipped=SHIPPED):
+    """Puts what the repository's records say of these very tools with this emulator beside the set `target`. Lines for people."""
+    results = {name: result for file in sorted(shipped.glob('*.calibration.json')) for name, result in read(file).items()}
+    lines, taken = [], {}
+    for tool in manifest['tools']:
+        name = tool['name']
+        why = difference(results[name], tool_identity(manifest, tool), emulator) if name in results else 'none comes with the repository'
+        if why:
+            lines.append(f'{name}: not calibrated: {why}')
+        else:
+            taken[name] = results[name]
+            result = results[name]
+            lines.append(f'{name}: calibrated {result["made_at"][:10]}, {result["equal"]} of {result["units"]} units equal')
+    if taken:
+        write(target.parent / f'{target.name}.calibration.json', taken)
+    if len(taken) < len(manifest['tools']):
+        lines.append(f'what is not calibrated is not used: scripts/calibrate-accelerators {target}')
     return lines
-
-
-def take_over(target, made, emulator, shipped=SHIPPED):
-    """Puts the repository's record beside the set `target`, if it is of this set and this emulator. Lines for people."""
-    file = shipped / f'{target.name}.calibration.json'
-    calibrate = f'not used before it is calibrated: scripts/calibrate-accelerators {target}'
-    if not file.is_file():
-        return [f'no calibration of {target.name} comes with the repository', calibrate]
-    data = file.read_bytes()
-    record = json.loads(data)
-    if lines := differences(record, made, emulator):
-        return [f'the calibration in {file} does not count here:', *(f'  {line}' for line in lines), calibrate]
-    (target.parent / file.name).write_bytes(data)
-    tools = [f'{name} {result["equal"]} of {result["units"]}' for name, result in record['tools'].items()]
-    return [f'calibrated: set and emulator are those of {file} ({record["made_at"]}; units equal: {", ".join(tools)})']

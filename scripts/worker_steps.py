@@ -64,7 +64,7 @@ def folder_layer(folder, name, blobs):
             entry = tar.gettarinfo(file, f'{name}/' + file.relative_to(folder).as_posix() if file != folder else name)
             entry.uid = entry.gid = entry.mtime = 0
             entry.uname = entry.gname = ''
-            entry.mode = 0o755 if file.is_dir() else 0o644
+            entry.mode = 0o755 if file.is_dir() or file.stat().st_mode & 0o100 else 0o644
             if entry.isreg():
                 with file.open('rb') as content:
                     tar.addfile(entry, content)

@@ -17,7 +17,6 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import accelerator_records as records  # noqa: E402
 
 NAME = "debian-bookworm-arm64"
-SET = records.digest_of(b"set")
 ARM64 = "7f454c460201010000000000000000000200b700"
 
 
@@ -37,6 +36,40 @@ class Folder(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
 
+# As SetManifest() of tests/worker/accelerators/accelerator_set_test.cc.
+def file(path, content, **more):
+    return {"path": path, "size": len(content), "sha256": records.digest_of(content).removeprefix("sha256:"), **more}
+
+
+def manifest():
+    return {"format": 2, "name": "debian-test-arm64", "architecture": "arm64",
+            "files": [file("bin/cc1", b"native cc1", executable=True), file("lib/libz.so.1", b"z")],
+            "tools": [{"name": "gcc-12/cc1", "program": "bin/cc1", "stands_for": file("/usr/lib/gcc/cc1", b"emulated cc1"),
+                       "needs": [file("/lib/libisl.so", b"isl")],
+                       "arguments": [{"kind": "fine-prefix", "text": "-dump"}, {"kind": "emulated-word", "text": "-v"}]}]}
+
+
+def with_go():
+    made = manifest()
+    made["files"].append(file("bin/go-1.22.12-compile", b"native compile", executable=True))
+    made["tools"].append({"name": "go-1.22.12/compile", "program": "bin/go-1.22.12-compile",
+                          "stands_for": file("/usr/local/go/compile", b"emulated compile"), "needs": [], "arguments": [],
+                          "variables": [{"kind": "needed", "text": "GOARCH=arm64"}]})
+    return made
+
+
+class IdentityTest(unittest.TestCase):
+    def test_it_is_the_workers(self):
+        # tests/worker/accelerators/accelerator_set_test.cc has the same.
+        self.assertEqual(records.tool_identity(manifest(), manifest()["tools"][0]), "sha256:95541f74a0a35ec3e9d89b007fea87beabcb8a2c82713482a6214bf741dcfada")
+
+    def test_another_tool_makes_no_difference_and_a_rule_does(self):
+        self.assertEqual(records.tool_identity(with_go(), with_go()["tools"][0]), records.tool_identity(manifest(), manifest()["tools"][0]))
+        other = with_go()
+        other["tools"][1]["variables"][0]["text"] = "GOARCH=arm"
+        self.assertNotEqual(records.tool_identity(other, other["tools"][1]), records.tool_identity(with_go(), with_go()["tools"][1]))
+
+
 class TakeOverTest(Folder):
     def setUp(self):
         super().setUp()
@@ -45,43 +78,45 @@ class TakeOverTest(Folder):
         self.target.mkdir(parents=True)
         self.emulator = self.folder / "qemu-aarch64-static"
         self.emulator.write_bytes(b"emulator")
+        self.result = {"tool": records.tool_identity(manifest(), manifest()["tools"][0]), "emulator": records.digest_of(b"emulator"),
+                       "made_at": "2026-11-29T10:00:00", "units": 123, "equal": 123}
 
-    def take_over(self, record, made=SET, emulator=None):
-        if record is not None:
-            (self.shipped / f"{NAME}.calibration.json").write_text(json.dumps(record))
-        return "\n".join(records.take_over(self.target, made, emulator or self.emulator, self.shipped))
-
-    def record(self, **other):
-        return {"format": 1, "set": SET, "emulator": records.digest_of(b"emulator"), "made_at": "2026-11-29",
-                "tools": {"gcc-12/cc1": {"units": 123, "equal": 123}}, **other}
+    def take_over(self, made, **other):
+        records.write(self.shipped / f"{NAME}.calibration.json", {"gcc-12/cc1": {**self.result, **other}})
+        return "\n".join(records.take_over(self.target, made, self.emulator, self.shipped))
 
     def put(self):
         return self.target.parent / f"{NAME}.calibration.json"
 
-    def test_the_same_set_and_emulator_get_the_record_to_the_last_byte(self):
-        said = self.take_over(self.record())
-        self.assertEqual(self.put().read_bytes(), (self.shipped / self.put().name).read_bytes())
-        self.assertIn("gcc-12/cc1 123 of 123", said)
+    def test_the_same_tool_and_emulator_get_the_result(self):
+        said = self.take_over(manifest())
+        self.assertEqual(records.read(self.put()), {"gcc-12/cc1": self.result})
+        self.assertIn("gcc-12/cc1: calibrated 2026-11-29, 123 of 123", said)
         self.assertNotIn("calibrate-accelerators", said)
 
-    def test_whatever_differs_is_said_and_keeps_the_record_away(self):
+    def test_of_a_set_with_more_tools_each_has_its_own(self):
+        said = self.take_over(with_go())
+        self.assertEqual(list(records.read(self.put())), ["gcc-12/cc1"])
+        self.assertIn("go-1.22.12/compile: not calibrated: none comes", said)
+        self.assertIn(f"scripts/calibrate-accelerators {self.target}", said)
+
+    def test_whatever_differs_is_said_and_keeps_the_result_away(self):
         other = records.digest_of(b"other")
-        for record, what in ((self.record(set=other), f"the set is {SET}, the record is of {other}"),
-                             (self.record(emulator=other), f"the record is of {other}"),
-                             (self.record(format=2), "another format"),
-                             (None, "no calibration")):
+        for changes, what in (({"tool": other}, f"the calibrated one {other}"), ({"emulator": other}, f"the calibration is against {other}")):
             with self.subTest(what):
-                for file in self.shipped.iterdir():
-                    file.unlink()
-                said = self.take_over(record)
+                said = self.take_over(manifest(), **changes)
                 self.assertIn(what, said)
                 self.assertIn(f"scripts/calibrate-accelerators {self.target}", said)
                 self.assertFalse(self.put().exists())
 
+    def test_a_record_of_another_format_says_nothing(self):
+        file = self.shipped / f"{NAME}.calibration.json"
+        file.write_text(json.dumps({"format": 1, "set": "x", "tools": {"gcc-12/cc1": self.result}}))
+        self.assertEqual(records.read(file), {})
+
     def test_a_machine_without_an_emulator_gets_none(self):
-        (self.shipped / f"{NAME}.calibration.json").write_text(json.dumps(self.record()))
-        said = "\n".join(records.take_over(self.target, SET, None, self.shipped))
-        self.assertIn("no emulator is registered", said)
+        self.emulator = None
+        self.assertIn("no emulator is registered", self.take_over(manifest()))
         self.assertFalse(self.put().exists())
 
 
@@ -104,12 +139,12 @@ class ShippedTest(unittest.TestCase):
     """What worker/accelerators/calibration_record.h wants of a record, of those that come with the repository."""
 
     def test_they_have_passed(self):
-        for file in records.SHIPPED.glob("*.calibration.json"):
-            record = json.loads(file.read_text())
-            self.assertGreaterEqual(record["units"], 200, file)
-            for digest in (record["set"], record["emulator"], record["corpus"], *record["base"]):
-                self.assertRegex(digest, "^sha256:[0-9a-f]{64}$")
-            for name, result in record["tools"].items():
+        for record in records.SHIPPED.glob("*.calibration.json"):
+            self.assertTrue(records.read(record), record)
+            for name, result in records.read(record).items():
+                self.assertGreaterEqual(result["corpus_units"], 200, name)
+                for digest in (result["tool"], result["emulator"], result["corpus"], *result["base"]):
+                    self.assertRegex(digest, "^sha256:[0-9a-f]{64}$")
                 self.assertGreaterEqual(result["units"], 75, name)
                 self.assertEqual((result["equal"], result["different"]), (result["units"], []), name)
 
@@ -128,8 +163,18 @@ class PlayedRunner:
         return self.left
 
 
+class ToolsTest(unittest.TestCase):
+    def test_a_corpus_is_of_the_tools_that_it_has_units_for(self):
+        calibrate = script("calibrate-accelerators")
+        names = [tool["name"] for tool in calibrate.tools_of(with_go(), [{"language": "c"}])]
+        self.assertEqual(names, ["gcc-12/cc1"])
+        names = [tool["name"] for tool in calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.22.12"}])]
+        self.assertEqual(names, ["go-1.22.12/compile"])
+        self.assertEqual(calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.21.0"}]), [])
+
+
 class ResumedTest(Folder):
-    MANIFEST = {"tools": [{"name": "gcc-12/cc1", "program": "bin/cc1", "stands_for": {"path": "/usr/lib/cc1"}}]}
+    TOOLS = [{"name": "gcc-12/cc1", "program": "bin/cc1", "stands_for": {"path": "/usr/lib/cc1"}}]
     ABOUT = {"set": "s", "emulator": "e", "corpus": "c", "base": ["b"]}
 
     def executions(self, about):
@@ -140,7 +185,7 @@ class ResumedTest(Folder):
         for number in range(2):
             (corpus / f"part-{number}.sh").touch()
         arguments = type("Arguments", (), {"corpus": corpus, "keep": self.folder / "kept", "jobs": 1})
-        left, seconds = calibrate.execute(arguments, self.MANIFEST, about, runner, [])
+        left, seconds = calibrate.execute(arguments, self.TOOLS, about, runner, [])
         self.assertEqual(left["emulated"], {"u0001.o": b"object"})
         self.assertEqual(seconds, {"accelerated": 4, "emulated": 4})
         return runner.runs.count("trial"), runner.runs.count("off")

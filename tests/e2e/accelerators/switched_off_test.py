@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -16,11 +15,12 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "scripts"))
 
+import accelerator_records as records
 from farm import BIN, FarmTestCase, can_run_arm64, main, step, steps
 
 PROBES = BIN.parent / "tests" / "worker" / "accelerators"
-FORMATS = pathlib.Path("/proc/sys/fs/binfmt_misc")
 PLATFORM = ("--platform", "linux/arm64")
 RECIPE = """
 FROM scratch
@@ -34,15 +34,6 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def emulator():
-    for entry in sorted(FORMATS.iterdir()):
-        text = entry.read_text() if entry.name not in ("register", "status") else ""
-        found = dict(re.findall(r"^(\w+):? (\S+)$", text, re.M))
-        if text.startswith("enabled") and found.get("magic", "")[36:40] == "b700" and set("POCF") <= set(found.get("flags", "")):
-            return pathlib.Path(found["interpreter"])
-    return None
-
-
 def make_set(folder):
     """The digest of a set whose tool is the probe for this machine."""
     emulated, native = ((PROBES / f"probe-{machine}").read_bytes() for machine in ("aarch64", "x86_64"))
@@ -53,14 +44,15 @@ def make_set(folder):
     (folder / "lying-arm64" / "bin").mkdir(parents=True)
     (folder / "lying-arm64" / "bin" / "tool").write_bytes(native)
     (folder / "lying-arm64" / "manifest.json").write_bytes(manifest)
-    record = {"format": 1, "set": f"sha256:{digest(manifest)}", "emulator": f"sha256:{digest(emulator().read_bytes())}", "units": 250,
-              "tools": {"probe": {"units": 100, "equal": 100}}}
-    (folder / "lying-arm64.calibration.json").write_text(json.dumps(record))
+    emulator = records.emulator_of("arm64").read_bytes()
+    result = {"tool": records.tool_identity(json.loads(manifest), tool), "emulator": records.digest_of(emulator), "corpus_units": 250,
+              "units": 100, "equal": 100}
+    records.write(folder / "lying-arm64.calibration.json", {"probe": result})
     return f"sha256:{digest(manifest)}"
 
 
 def why_not():
-    if os.uname().machine != "x86_64" or not can_run_arm64() or emulator() is None:
+    if os.uname().machine != "x86_64" or not can_run_arm64() or records.emulator_of("arm64") is None:
         return "needs an x86_64 machine that emulates linux/arm64 with the flags POCF (scripts/setup-host)"
     if not (PROBES / "probe-aarch64").exists():
         return f"{PROBES} has no probes: ninja accelerated_probes"

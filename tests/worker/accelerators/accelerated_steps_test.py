@@ -18,6 +18,9 @@ import tarfile
 import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "scripts"))
+import accelerator_records  # noqa: E402
+
 SKIPPED = 77
 # A run takes about a second; only one that hangs is ended.
 LONGEST_RUN = 300
@@ -83,24 +86,26 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
-    def make_set(self, replaced=()):
-        """`replaced`: rules of arguments that are files of the root, and the set's own for the native tool."""
+    def make_set(self, replaced=(), variables=()):
+        """`replaced`: rules of arguments that are files of the root, and the set's own for the native tool; `variables`: (kind, text)."""
         folder = self.folder / "sets" / "test-arm64"
         (folder / "bin").mkdir(parents=True, exist_ok=True)
         (folder / "bin" / "plugin").write_bytes(b"the set's own")
         (folder / "bin" / "tool").write_bytes(self.native)
         tool = {"name": "probe", "program": "bin/tool", "stands_for": file_entry("/bin/tool", self.emulated),
                 "needs": [file_entry("/lib/needed", self.library)],
-                "arguments": [*replaced, *({"kind": kind, "text": text} for kind, text in self.rules)]}
+                "arguments": [*replaced, *({"kind": kind, "text": text} for kind, text in self.rules)],
+                "variables": [{"kind": kind, "text": text} for kind, text in variables]}
         manifest = {"format": 2, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
                     "files": [file_entry("bin/tool", self.native, executable=True), file_entry("bin/plugin", b"the set's own")]}
         self.manifest = json.dumps(manifest).encode()
         (folder / "manifest.json").write_bytes(self.manifest)
 
     def calibrate(self, **changes):
-        record = {"format": 1, "set": f"sha256:{digest(self.manifest)}", "emulator": f"sha256:{digest(emulator().read_bytes())}",
-                  "units": 250, "tools": {"probe": {"units": 100, "equal": 100}}, **changes}
-        (self.folder / "sets" / "test-arm64.calibration.json").write_text(json.dumps(record))
+        manifest = json.loads(self.manifest)
+        result = {"tool": accelerator_records.tool_identity(manifest, manifest["tools"][0]),
+                  "emulator": accelerator_records.digest_of(emulator().read_bytes()), "corpus_units": 250, "units": 100, "equal": 100}
+        accelerator_records.write(self.folder / "sets" / "test-arm64.calibration.json", {"probe": {**result, **changes}})
 
     def root(self):
         buffer = io.BytesIO()
@@ -174,6 +179,14 @@ class AcceleratedStepsTest(unittest.TestCase):
             with self.subTest(variable):
                 self.assertEqual(self.step("/bin/tool", "say", env=[variable]), "emulated /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANG=C.UTF-8", "LC_ALL=", "LDFLAGS=-s"]), "native /bin/tool")
+
+    def test_variables_that_the_tool_needs_or_must_not_have(self):
+        self.make_set(variables=[("needed", "FOR=arm64"), ("emulated-prefix", "DEBUG")])
+        for expected, env in (("native", ["FOR=arm64"]), ("native", ["A=b", "FOR=arm64", "FOREIGN=x", "XDEBUG=1"]), ("emulated", []),
+                              ("emulated", ["FOR=arm"]), ("emulated", ["FOR=arm644"]), ("emulated", ["FOR="]), ("emulated", ["XFOR=arm64"]),
+                              ("emulated", ["FOR=arm64", "DEBUG=1"]), ("emulated", ["FOR=arm64", "DEBUGGER=gdb"])):
+            with self.subTest(env):
+                self.assertEqual(self.step("/bin/tool", "say", env=env), f"{expected} /bin/tool")
 
     def test_a_replaced_program(self):
         self.files["bin/tool"] = (self.emulated[:-1] + bytes([self.emulated[-1] ^ 1]), 0o755)
@@ -287,8 +300,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.assertEqual(self.step("/bin/tool", "say", accelerate="off"), "emulated /bin/tool")
 
     def test_one_of_something_else_does_not_count(self):
-        for changes in ({"set": "sha256:" + digest(b"")}, {"emulator": "sha256:" + digest(b"")}, {"units": 5},
-                        {"tools": {"probe": {"units": 100, "equal": 99}}}):
+        for changes in ({"tool": "sha256:" + digest(b"")}, {"emulator": "sha256:" + digest(b"")}, {"corpus_units": 5}, {"equal": 99}):
             with self.subTest(changes):
                 self.calibrate(**changes)
                 self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "emulated /bin/tool")
