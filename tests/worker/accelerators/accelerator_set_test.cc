@@ -211,7 +211,7 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
     return ToolIdentity(*set, set->tools[0]);
   };
   const std::string before = identity(SetManifest());
-  // tests/calibration_test.py has the same.
+  // tests/accelerator_records_test.py has the same.
   EXPECT_EQ(before, "95541f74a0a35ec3e9d89b007fea87beabcb8a2c82713482a6214bf741dcfada");
   Json more = SetManifest();
   more["files"].push_back(FileEntry("bin/compile", "go"));
