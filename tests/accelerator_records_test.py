@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/accelerator_records.py: the repository's calibration record goes beside a set if set and emulator are its own, and only then;
+"""scripts/accelerator_records.py: the repository's record goes beside a set if set and emulator are its own, and only then;
 and scripts/calibrate-accelerators goes on after an interruption with what it had, and with nothing else.
 
 Run by ctest, without network, emulator or worker.
@@ -8,9 +8,11 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -115,13 +117,18 @@ class ShippedTest(unittest.TestCase):
 
 
 class PlayedRunner:
-    def __init__(self):
-        self.runs = []
+    """A worker that compiles nothing. `different`: the unit whose object is another one natively."""
+
+    def __init__(self, different=""):
+        self.runs, self.different = [], different
 
     def run(self, layers, command, accelerate):
         self.runs.append(accelerate)
         native = accelerate == "trial"
-        self.left = {"cc1.executed": b"/dev/accelerators/bin/cc1\n" if native else b"/usr/bin/qemu\n", "u0001.o": b"object"}
+        self.left = {"cc1.executed": b"/dev/accelerators/bin/cc1\n" if native else b"/usr/bin/qemu\n", "u0001.o": b"object",
+                     "u0001.code": b"0\n"}
+        if native and self.different:
+            self.left[self.different] = b"another"
         return {"startedAt": "0", "finishedAt": "2000000000"}
 
     def files(self, step, folder):
@@ -141,7 +148,7 @@ class ResumedTest(Folder):
             (corpus / f"part-{number}.sh").touch()
         arguments = type("Arguments", (), {"corpus": corpus, "keep": self.folder / "kept", "jobs": 1})
         left, seconds = calibrate.execute(arguments, self.MANIFEST, about, runner, [])
-        self.assertEqual(left["emulated"], {"u0001.o": b"object"})
+        self.assertEqual(left["emulated"], {"u0001.o": b"object", "u0001.code": b"0\n"})
         self.assertEqual(seconds, {"accelerated": 4, "emulated": 4})
         return runner.runs.count("trial"), runner.runs.count("off")
 
@@ -152,6 +159,44 @@ class ResumedTest(Folder):
         self.assertEqual(self.executions(self.ABOUT), (0, 1))
         self.assertEqual(self.executions({**self.ABOUT, "set": "other"}), (2, 0))
         self.assertEqual(self.executions({**self.ABOUT, "emulator": "other"}), (2, 2))
+
+
+class WholeCalibrationTest(Folder):
+    def calibrate(self, different=""):
+        """(whether it passed, its record)."""
+        made = self.folder / NAME
+        corpus = self.folder / "corpus"
+        for folder in (made, corpus, self.folder / "work"):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        tool = {"name": "gcc-12/cc1", "program": "bin/cc1", "stands_for": {"path": "/usr/lib/cc1"}, "arguments": []}
+        (made / "manifest.json").write_text(json.dumps({"architecture": "arm64", "tools": [tool]}))
+        (corpus / "part-0.sh").touch()
+        (corpus / "units.json").write_text(json.dumps([{"name": "u0001", "language": "c", "command": ["gcc", "-O2", "one.c"]}]))
+        emulator = self.folder / "qemu"
+        emulator.write_bytes(b"emulator")
+        calibrate = script("calibrate-accelerators")
+        arguments = type("Arguments", (), {"set": made, "corpus": corpus, "base": None, "worker": None, "jobs": 2,
+                                           "keep": self.folder / "work" / "kept"})
+        with unittest.mock.patch.multiple(calibrate.worker_steps, Runner=lambda *_: PlayedRunner(different),
+                                          base_layers=lambda *_: [{"tar": {"hash": "b" * 64}}]), \
+                unittest.mock.patch.object(calibrate.accelerator_records, "emulator_of", lambda _: emulator):
+            passed = calibrate.calibrate(arguments, self.folder / "work")
+        record = json.loads((self.folder / f"{NAME}.calibration.json").read_text())
+        return passed, record, records.digest_of((made / "manifest.json").read_bytes())
+
+    def test_its_record_is_of_the_set_and_the_emulator(self):
+        passed, record, made = self.calibrate()
+        self.assertTrue(passed)
+        self.assertEqual(records.differences(record, made, self.folder / "qemu"), [])
+        self.assertEqual(record["tools"]["gcc-12/cc1"],
+                         {"units": 1, "equal": 1, "not_compiled": 0, "emulated": 0, "different": []})
+        self.assertEqual((record["units"], record["base"]), (1, ["sha256:" + "b" * 64]))
+
+    def test_a_unit_that_differs_is_told_with_its_command(self):
+        passed, record, _ = self.calibrate(different="u0001.o")
+        self.assertFalse(passed)
+        self.assertEqual(record["tools"]["gcc-12/cc1"]["different"], ["u0001 gcc -O2 one.c"])
 
 
 if __name__ == "__main__":
