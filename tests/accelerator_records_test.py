@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/accelerator_records.py: the repository's calibration record goes beside a set if set and emulator are its own, and only then;
+"""scripts/accelerator_records.py: the repository's record goes beside a set if set and emulator are its own, and only then;
 and scripts/calibrate-accelerators goes on after an interruption with what it had, and with nothing else.
 
 Run by ctest, without network, emulator or worker.
@@ -8,9 +8,11 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -150,13 +152,18 @@ class ShippedTest(unittest.TestCase):
 
 
 class PlayedRunner:
-    def __init__(self):
-        self.runs = []
+    """A worker that compiles nothing. `different`: the unit whose object is another one natively."""
+
+    def __init__(self, different=""):
+        self.runs, self.different = [], different
 
     def run(self, layers, command, accelerate):
         self.runs.append(accelerate)
         native = accelerate == "trial"
-        self.left = {"cc1.executed": b"/dev/accelerators/bin/cc1\n" if native else b"/usr/bin/qemu\n", "u0001.o": b"object"}
+        self.left = {"cc1.executed": b"/dev/accelerators/bin/cc1\n" if native else b"/usr/bin/qemu\n", "u0001.o": b"object",
+                     "u0001.code": b"0\n"}
+        if native and self.different:
+            self.left[self.different] = b"another"
         return {"startedAt": "0", "finishedAt": "2000000000"}
 
     def files(self, step, folder):
@@ -186,7 +193,7 @@ class ResumedTest(Folder):
             (corpus / f"part-{number}.sh").touch()
         arguments = type("Arguments", (), {"corpus": corpus, "keep": self.folder / "kept", "jobs": 1})
         left, seconds = calibrate.execute(arguments, self.TOOLS, about, runner, [])
-        self.assertEqual(left["emulated"], {"u0001.o": b"object"})
+        self.assertEqual(left["emulated"], {"u0001.o": b"object", "u0001.code": b"0\n"})
         self.assertEqual(seconds, {"accelerated": 4, "emulated": 4})
         return runner.runs.count("trial"), runner.runs.count("off")
 
@@ -197,6 +204,47 @@ class ResumedTest(Folder):
         self.assertEqual(self.executions(self.ABOUT), (0, 1))
         self.assertEqual(self.executions({**self.ABOUT, "set": "other"}), (2, 0))
         self.assertEqual(self.executions({**self.ABOUT, "emulator": "other"}), (2, 2))
+
+
+class WholeCalibrationTest(Folder):
+    def calibrate(self, different=""):
+        """(whether it passed, the result of the tool)."""
+        made = self.folder / NAME
+        corpus = self.folder / "corpus"
+        for folder in (made, corpus, self.folder / "work"):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        (made / "manifest.json").write_text(json.dumps(manifest()))
+        (corpus / "part-0.sh").touch()
+        (corpus / "units.json").write_text(json.dumps([{"name": "u0001", "language": "c", "command": ["gcc", "-O2", "one.c"]}]))
+        emulator = self.folder / "qemu"
+        emulator.write_bytes(b"emulator")
+        calibrate = script("calibrate-accelerators")
+        arguments = type("Arguments", (), {"set": made, "corpus": corpus, "base": None, "worker": None, "jobs": 2,
+                                           "keep": self.folder / "work" / "kept"})
+        with unittest.mock.patch.multiple(calibrate.worker_steps, Runner=lambda *_: PlayedRunner(different),
+                                          base_layers=lambda *_: [{"tar": {"hash": "b" * 64}}]), \
+                unittest.mock.patch.object(calibrate.accelerator_records, "emulator_of", lambda _: emulator):
+            passed = calibrate.calibrate(arguments, self.folder / "work")
+        return passed, records.read(self.folder / f"{NAME}.calibration.json")["gcc-12/cc1"]
+
+    def test_its_result_is_of_the_tool_and_the_emulator(self):
+        passed, result = self.calibrate()
+        self.assertTrue(passed)
+        self.assertEqual(records.difference(result, records.tool_identity(manifest(), manifest()["tools"][0]), self.folder / "qemu"), "")
+        self.assertEqual((result["units"], result["equal"], result["not_compiled"], result["emulated"], result["different"]), (1, 1, 0, 0, []))
+        self.assertEqual((result["corpus_units"], result["base"]), (1, ["sha256:" + "b" * 64]))
+
+    def test_what_was_calibrated_before_stays(self):
+        file = self.folder / f"{NAME}.calibration.json"
+        records.write(file, {"go-1.22.12/compile": {"units": 300}})
+        self.calibrate()
+        self.assertEqual(list(records.read(file)), ["go-1.22.12/compile", "gcc-12/cc1"])
+
+    def test_a_unit_that_differs_is_told_with_its_command(self):
+        passed, result = self.calibrate(different="u0001.o")
+        self.assertFalse(passed)
+        self.assertEqual(result["different"], ["u0001 gcc -O2 one.c"])
 
 
 if __name__ == "__main__":

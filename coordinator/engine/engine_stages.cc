@@ -11,6 +11,7 @@
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/trust/acceleration_reports.h"
 #include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
@@ -35,14 +36,6 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
     return;
   attempt->execution = restored.execution;
   attempt->log_chunks = restored.log_chunks;
-}
-
-// A replica of what a set made is told so, to say whose fault a difference is: it begins when that is known,
-// and not beside the first.
-bool MayBeAccelerated(const core::Attempt& attempt, const v1::WorkerInfo& worker) {
-  return attempt.lease != 0 && attempt.emulated && attempt.task.acceleration() != v1::ACCELERATION_OFF &&
-         std::any_of(worker.accelerators().begin(), worker.accelerators().end(),
-                     [](const v1::AcceleratorOffer& offer) { return !offer.tools().empty(); });
 }
 
 }  // namespace
@@ -123,7 +116,10 @@ void Engine::AdvanceReplicas(const core::StageRunId& of) {
   const int stage = of.stage;
   const bool is_over = build.state.stage(stage).phase == core::Phase::kDone;
   const core::Attempt* first = is_over ? nullptr : board_.FindOf({build.id(), stage, 0});
-  const bool first_to_end = first != nullptr && MayBeAccelerated(*first, scheduler_.InfoOf(first->worker));
+  // A replica of what a set made is told so, to say whose fault a difference is: it begins when that is
+  // known, and not beside the first.
+  const bool first_to_end = first != nullptr && first->lease != 0 && !first->complete() && first->emulated &&
+                            MayBeAccelerated(first->task, first->step(), scheduler_.InfoOf(first->worker));
   const std::optional<core::StepUnderWay> under_way =
       first_to_end ? std::nullopt : core::ReleasedStep(build.state, stage, first);
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {

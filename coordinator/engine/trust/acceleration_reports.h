@@ -11,8 +11,14 @@
 #include "crossmill/v1/accelerators.pb.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/result.pb.h"
+#include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::coordinator {
+
+// Pure. Whether the worker would offer a set to the emulated step: one of its sets is for the task's
+// platform, has a tool in use and was not off when the task was made. What a root has is known to the worker
+// alone.
+bool MayBeAccelerated(const v1::Task& task, const v1::Step& step, const v1::WorkerInfo& worker);
 
 struct ReportedStep {
   const v1::Step& step;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "coordinator/engine/trust/acceleration_reports.h"
 #include "coordinator/engine/trust/farm_trust.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
@@ -132,6 +133,105 @@ TEST_F(EngineAcceleratorsTest, AReplicaIsToldWhichSetMadeTheFirst) {
   }
   two->PlayAll();
   WaitForEnd(build);
+}
+
+// A build for emulated arm64 whose replica may run beside the first, which is at its only RUN on a worker
+// with a set.
+class BesideTheFirst : public EngineAcceleratorsTest {
+ protected:
+  void Begin(const std::string& architecture_of_set) {
+    one_ = std::make_unique<PlayedWorker>(*engine_, *blobs_, "w1", "host-a");
+    one_->Emulate("arm64");
+    one_->OfferSet(architecture_of_set, kSet);
+    one_->Connect({});
+    v1::BuildSubmission submission = Submission("FROM scratch\nRUN one\n", 2);
+    submission.mutable_options()->mutable_platforms(0)->set_architecture("arm64");
+    submission.mutable_options()->mutable_vary();
+    build_ = Submit(submission);
+    const auto lease = one_->NextLease();
+    ASSERT_TRUE(lease);
+    first_ = *lease;
+    two_ = std::make_unique<PlayedWorker>(*engine_, *blobs_, "w2", "host-b");
+    two_->Emulate("arm64");
+    two_->Connect({});
+    one_->StartStep(first_, 0);
+  }
+  void PlayReplica() {
+    const auto replica = two_->NextLease();
+    ASSERT_TRUE(replica);
+    two_->FinishStep(*replica, 0);
+    two_->FinishTask(*replica);
+  }
+  void EndFirst() {
+    one_->FinishStep(first_, 0);
+    one_->FinishTask(first_);
+  }
+  v1::Verdict VerdictAtTheEnd() { return WaitForEnd(build_).cells(0).comparison().verdict(); }
+  // They report to the coordinator until they are gone.
+  void TearDown() override {
+    one_.reset();
+    two_.reset();
+    EngineAcceleratorsTest::TearDown();
+  }
+
+  std::unique_ptr<PlayedWorker> one_;
+  std::unique_ptr<PlayedWorker> two_;
+  uint64_t first_ = 0;
+  int64_t build_ = 0;
+};
+
+TEST_F(BesideTheFirst, NoReplicaRunsWhereASetMayBeUsed) {
+  Begin("arm64");
+  // Twice through the loop: everything that was reported is dealt with.
+  EXPECT_OK(engine_->Watch(build_, 1, false));
+  EXPECT_OK(engine_->Watch(build_, 1, false));
+  EXPECT_THAT(two_->Desired(), IsEmpty());
+  EndFirst();
+  PlayReplica();
+  EXPECT_EQ(VerdictAtTheEnd(), v1::VERDICT_REPRODUCIBLE);
+}
+
+TEST_F(BesideTheFirst, AReplicaRunsWhereTheSetIsOfAnotherArchitecture) {
+  Begin("riscv64");
+  PlayReplica();
+  EndFirst();
+  EXPECT_EQ(VerdictAtTheEnd(), v1::VERDICT_REPRODUCIBLE);
+}
+
+TEST_F(BesideTheFirst, AReplicaRunsWhereTheSetIsSwitchedOff) {
+  v1::SwitchedOffAccelerator off;
+  off.set_digest(kSet);
+  ASSERT_OK(accelerators().SwitchOff(off));
+  Begin("arm64");
+  PlayReplica();
+  EndFirst();
+  EXPECT_EQ(VerdictAtTheEnd(), v1::VERDICT_REPRODUCIBLE);
+}
+
+TEST(MayBeAcceleratedTest, OnlyCommandsOfThePlatformWithASetThatIsInUse) {
+  v1::Task task;
+  task.mutable_platform()->set_architecture("arm64");
+  v1::Step command, copy;
+  command.mutable_run();
+  v1::WorkerInfo worker;
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker));
+  v1::AcceleratorOffer& offer = *worker.add_accelerators();
+  offer.set_architecture("arm64");
+  offer.set_digest(kSet);
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker)) << "no tool of it is used";
+  offer.add_tools("gcc-12/cc1");
+  EXPECT_TRUE(MayBeAccelerated(task, command, worker));
+  EXPECT_FALSE(MayBeAccelerated(task, copy, worker));
+  task.add_accelerators_off(kSet);
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker));
+  *worker.add_accelerators() = offer;
+  worker.mutable_accelerators(1)->set_digest("sha256:" + std::string(64, 'b'));
+  EXPECT_TRUE(MayBeAccelerated(task, command, worker)) << "another set may be";
+  task.set_acceleration(v1::ACCELERATION_OFF);
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker));
+  task.set_acceleration(v1::ACCELERATION_UNSPECIFIED);
+  task.mutable_platform()->set_variant("v9");
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker));
 }
 
 TEST_F(EngineAcceleratorsTest, ItStaysOffUntilItIsAllowed) {

@@ -65,6 +65,13 @@ void PlayedWorker::Connect(const std::set<uint64_t>& leases) {
     support.mutable_platform()->set_architecture(emulated_);
     support.set_emulated(true);
   }
+  for (const auto& [architecture, digest] : sets_) {
+    v1::AcceleratorOffer& offer = *state.mutable_info()->add_accelerators();
+    offer.set_set("debian-bookworm-" + architecture);
+    offer.set_digest(digest);
+    offer.set_architecture(architecture);
+    offer.add_tools("gcc-12/cc1");
+  }
   for (uint64_t lease : leases) state.add_leases(lease);
   engine_->WorkerState(link_, state);
 }

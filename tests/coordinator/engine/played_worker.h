@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/base/blob_store.h"
@@ -24,6 +25,10 @@ class PlayedWorker {
 
   // Before it connects: emulates the architecture beside amd64.
   void Emulate(const std::string& architecture) { emulated_ = architecture; }
+  // Before it connects: has a set with a tool in use.
+  void OfferSet(const std::string& architecture, const std::string& digest) {
+    sets_.emplace_back(architecture, digest);
+  }
   // Before it connects: its slots (then many) follow the load of its machine.
   void FollowLoad(uint32_t cpus) { cpus_ = cpus; }
   void Connect(const std::set<uint64_t>& leases);
@@ -104,6 +109,7 @@ class PlayedWorker {
   std::set<std::string> differ_on_;
   std::set<std::string> lie_on_;
   std::map<std::string, std::string> accelerate_on_;
+  std::vector<std::pair<std::string, std::string>> sets_;
   std::map<std::string, std::string> accuse_on_;
   std::string clock_value_;
   std::set<uint64_t> played_;
