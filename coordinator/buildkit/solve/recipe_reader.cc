@@ -241,7 +241,7 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(
   return fetched;
 }
 
-absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
+absl::StatusOr<RecipeReader::Download> RecipeReader::FetchUrl(
     const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
   const auto progress = [&](int64_t done, int64_t total) {
     vertex.Status("downloading", done, total, false);
@@ -252,17 +252,34 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
       ChooseFile(policy_, {url, checksum == attributes.end() ? "" : checksum->second}, kDownloadName));
   if (chosen.url != url)
     vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
-  ASSIGN_OR_RETURN(const RemoteSources::File file,
+  ASSIGN_OR_RETURN(RemoteSources::File file,
                    services_.sources.FetchFile(chosen.url, chosen.checksum, progress, stop_));
-  ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(file.digest, 0));
+  return Download{chosen.url, std::move(file)};
+}
+
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
+    const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
+  ASSIGN_OR_RETURN(const Download download, FetchUrl(url, vertex, attributes));
+  ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(download.file.digest, 0));
   ASSIGN_OR_RETURN(FetchedContext fetched,
-                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(chosen.url)));
-  fetched.url = chosen.url;
-  if (file.mtime != 0) fetched.time = file.mtime;
+                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(download.url)));
+  fetched.url = download.url;
+  if (download.file.mtime != 0) fetched.time = download.file.mtime;
   // As BuildKit has it: the download is also the context's only file.
   if (fetched.file) {
-    ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, file.digest));
+    ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, download.file.digest));
   }
+  return fetched;
+}
+
+// As BuildKit has it: beside the context itself a download is a file, whatever is in it.
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchNamedUrl(const std::string& url,
+                                                                         ProgressVertex& vertex) {
+  ASSIGN_OR_RETURN(const Download download, FetchUrl(url, vertex, {}));
+  FetchedContext fetched;
+  fetched.url = download.url;
+  if (download.file.mtime != 0) fetched.time = download.file.mtime;
+  ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, download.file.digest));
   return fetched;
 }
 
@@ -369,9 +386,11 @@ absl::Status RecipeReader::ReadOneNamed(const NamedSource& source, v1::NamedCont
     default:
       break;
   }
-  ASSIGN_OR_RETURN(const FetchedContext fetched,
-                   InVertex(build_.board(), fmt::format("[context {}] load", source.name),
-                            [&](ProgressVertex& vertex) { return Fetch(source, vertex); }));
+  ASSIGN_OR_RETURN(
+      const FetchedContext fetched,
+      InVertex(build_.board(), fmt::format("[context {}] load", source.name), [&](ProgressVertex& vertex) {
+        return source.kind == Kind::kHttp ? FetchNamedUrl(source.value, vertex) : Fetch(source, vertex);
+      }));
   ToProto(*fetched.tree, context->mutable_tree());
   if (fetched.time) context->set_time(*fetched.time);
   return absl::OkStatus();

@@ -59,6 +59,11 @@ class RecipeReader {
     // Of a repository or a download: where it really came from.
     std::string url;
   };
+  // What is at a URL, and where it really came from.
+  struct Download {
+    std::string url;
+    RemoteSources::File file;
+  };
 
   // Of a folder's read; PERMISSION_DENIED: the policy does not let it be taken.
   absl::StatusOr<std::shared_ptr<ClientSession>> SessionOf(const std::string& folder);
@@ -68,6 +73,10 @@ class RecipeReader {
                                           const std::map<std::string, std::string>& attributes = {});
   absl::StatusOr<FetchedContext> FetchHttp(const std::string& url, ProgressVertex& vertex,
                                            const std::map<std::string, std::string>& attributes = {});
+  // As the policy lets it be read.
+  absl::StatusOr<Download> FetchUrl(const std::string& url, ProgressVertex& vertex,
+                                    const std::map<std::string, std::string>& attributes);
+  absl::StatusOr<FetchedContext> FetchNamedUrl(const std::string& url, ProgressVertex& vertex);
   absl::StatusOr<FetchedContext> FetchUpload(const std::string& id, ProgressVertex& vertex);
   absl::StatusOr<FetchedContext> FetchInput(const std::string& key, ProgressVertex& vertex);
   // A stream whose first bytes say whether it is an archive or a file.

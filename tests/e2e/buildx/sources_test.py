@@ -272,6 +272,15 @@ PidFile none
         _, out = self.bx_local("--build-context", f"code={url}#main")
         self.assertEqual((out / "v").read_text(), "named\n")
 
+    def test_a_named_url_is_a_file_also_if_it_is_an_archive(self):
+        folder, url = self.serve()
+        with tarfile.open(folder / "code.tar", "w") as tar:
+            tar.addfile(tarfile.TarInfo("inside"))
+        self.dockerfile("FROM tiny\nCOPY --from=code . /code/\n")
+        _, out = self.bx_local("--build-context", f"code={url}/code.tar")
+        self.assertEqual(os.listdir(out / "code"), ["context"])
+        self.assertEqual((out / "code" / "context").read_bytes(), (folder / "code.tar").read_bytes())
+
     def test_a_layout_on_the_clients_disk(self):
         layout = self.context / "layout"
         layout.mkdir()
