@@ -13,8 +13,9 @@
 #include "coordinator/buildkit/policy/policy_choice.h"
 #include "coordinator/buildkit/session/client_layout.h"
 #include "coordinator/buildkit/session/client_upload.h"
-#include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
+#include "coordinator/buildkit/solve/sources/git_context.h"
+#include "coordinator/buildkit/solve/sources/http_source.h"
 #include "coordinator/submissions/context_files.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -252,8 +253,12 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
       ChooseFile(policy_, {url, checksum == attributes.end() ? "" : checksum->second}, kDownloadName));
   if (chosen.url != url)
     vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
-  ASSIGN_OR_RETURN(const RemoteSources::File file,
-                   services_.sources.FetchFile(chosen.url, chosen.checksum, progress, stop_));
+  const auto header = attributes.find("http.authheadersecret");
+  const FileWish wish{.url = chosen.url,
+                      .checksum = chosen.checksum,
+                      .header_secret = header == attributes.end() ? "" : header->second};
+  ASSIGN_OR_RETURN(const UrlFile got, FetchClientFile(services_, build_, wish, progress, stop_));
+  const RemoteSources::File& file = got.file;
   ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(file.digest, 0));
   ASSIGN_OR_RETURN(FetchedContext fetched,
                    TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(chosen.url)));
