@@ -227,14 +227,17 @@ class AttributeReader {
     return Unknown(key);
   }
 
-  absl::Status CheckLevel() const {
-    const LayerCompression& compression = *options_.form.compression;
+  // As BuildKit takes them: 0 is not to compress, of zstd as little as it can.
+  absl::Status CheckLevel() {
+    LayerCompression& compression = *options_.form.compression;
     if (!compression.level) return absl::OkStatus();
     const std::string text = std::to_string(*compression.level);
-    if (compression.kind == layer::Compression::kGzip && (*compression.level < 1 || *compression.level > 9))
-      return WrongValue(options_, "compression-level", text, "1 to 9 for gzip");
-    if (compression.kind == layer::Compression::kZstd && (*compression.level < 1 || *compression.level > 22))
-      return WrongValue(options_, "compression-level", text, "1 to 22 for zstd");
+    if (compression.kind == layer::Compression::kGzip && (*compression.level < 0 || *compression.level > 9))
+      return WrongValue(options_, "compression-level", text, "0 to 9 for gzip");
+    if (compression.kind != layer::Compression::kZstd) return absl::OkStatus();
+    if (*compression.level < 0 || *compression.level > 22)
+      return WrongValue(options_, "compression-level", text, "0 to 22 for zstd");
+    compression.level = std::max(*compression.level, 1);
     return absl::OkStatus();
   }
 
@@ -302,11 +305,14 @@ absl::Status Wrong(std::string_view what, const std::string& key, const std::str
 
 absl::Status ReadProvenance(const Members& members, AttestationOptions* options) {
   options->provenance = true;
+  // As BuildKit has it where no mode is said; clients that add provenance by themselves say min.
+  options->full_provenance = true;
   for (const auto& [key, value] : members) {
     if (key == "type" || key.empty() || key == "reproducible" || key == "filename") continue;
     if (key == "mode") {
-      if (value != "min" && value != "max") return Wrong("provenance", key, value, "expected min or max");
-      options->full_provenance = value == "max";
+      if (value != "min" && value != "max" && value != "full")
+        return Wrong("provenance", key, value, "expected min or max");
+      options->full_provenance = value != "min";
     } else if (key == "inline-only") {
       options->provenance_inline_only = FlagOf(value).value_or(false);
     } else if (key == "disabled") {

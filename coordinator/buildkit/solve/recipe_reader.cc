@@ -242,32 +242,48 @@ absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchGit(
   return fetched;
 }
 
-absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
+absl::StatusOr<RecipeReader::Download> RecipeReader::FetchUrl(
     const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
   const auto progress = [&](int64_t done, int64_t total) {
     vertex.Status("downloading", done, total, false);
   };
-  const auto checksum = attributes.find("http.checksum");
-  ASSIGN_OR_RETURN(
-      const ChosenFile chosen,
-      ChooseFile(policy_, {url, checksum == attributes.end() ? "" : checksum->second}, kDownloadName));
+  const auto attribute = [&](const char* name) {
+    const auto found = attributes.find(name);
+    return found == attributes.end() ? std::string() : found->second;
+  };
+  ASSIGN_OR_RETURN(const ChosenFile chosen,
+                   ChooseFile(policy_, {url, attribute("http.checksum")}, kDownloadName));
   if (chosen.url != url)
     vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
-  const auto header = attributes.find("http.authheadersecret");
-  const FileWish wish{.url = chosen.url,
-                      .checksum = chosen.checksum,
-                      .header_secret = header == attributes.end() ? "" : header->second};
-  ASSIGN_OR_RETURN(const UrlFile got, FetchClientFile(services_, build_, wish, progress, stop_));
-  const RemoteSources::File& file = got.file;
-  ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(file.digest, 0));
+  const FileWish wish{
+      .url = chosen.url, .checksum = chosen.checksum, .header_secret = attribute("http.authheadersecret")};
+  ASSIGN_OR_RETURN(RemoteSources::File file, FetchClientFile(services_, build_, wish, progress, stop_));
+  return Download{chosen.url, std::move(file)};
+}
+
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(
+    const std::string& url, ProgressVertex& vertex, const std::map<std::string, std::string>& attributes) {
+  ASSIGN_OR_RETURN(const Download download, FetchUrl(url, vertex, attributes));
+  ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, services_.blobs.Open(download.file.digest, 0));
   ASSIGN_OR_RETURN(FetchedContext fetched,
-                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(chosen.url)));
-  fetched.url = chosen.url;
-  if (file.mtime != 0) fetched.time = file.mtime;
+                   TakeStream(SourceOfBlob(std::move(reader)), fetch::WithoutCredentials(download.url)));
+  fetched.url = download.url;
+  if (download.file.mtime != 0) fetched.time = download.file.mtime;
   // As BuildKit has it: the download is also the context's only file.
   if (fetched.file) {
-    ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, file.digest));
+    ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, download.file.digest));
   }
+  return fetched;
+}
+
+// As BuildKit has it: beside the context itself a download is a file, whatever is in it.
+absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchNamedUrl(const std::string& url,
+                                                                         ProgressVertex& vertex) {
+  ASSIGN_OR_RETURN(const Download download, FetchUrl(url, vertex, {}));
+  FetchedContext fetched;
+  fetched.url = download.url;
+  if (download.file.mtime != 0) fetched.time = download.file.mtime;
+  ASSIGN_OR_RETURN(fetched.tree, TreeOfFile(services_.blobs, kDownloadName, download.file.digest));
   return fetched;
 }
 
@@ -374,9 +390,11 @@ absl::Status RecipeReader::ReadOneNamed(const NamedSource& source, v1::NamedCont
     default:
       break;
   }
-  ASSIGN_OR_RETURN(const FetchedContext fetched,
-                   InVertex(build_.board(), fmt::format("[context {}] load", source.name),
-                            [&](ProgressVertex& vertex) { return Fetch(source, vertex); }));
+  ASSIGN_OR_RETURN(
+      const FetchedContext fetched,
+      InVertex(build_.board(), fmt::format("[context {}] load", source.name), [&](ProgressVertex& vertex) {
+        return source.kind == Kind::kHttp ? FetchNamedUrl(source.value, vertex) : Fetch(source, vertex);
+      }));
   ToProto(*fetched.tree, context->mutable_tree());
   if (fetched.time) context->set_time(*fetched.time);
   return absl::OkStatus();

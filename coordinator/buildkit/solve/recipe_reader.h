@@ -68,6 +68,14 @@ class RecipeReader {
                                           const std::map<std::string, std::string>& attributes = {});
   absl::StatusOr<FetchedContext> FetchHttp(const std::string& url, ProgressVertex& vertex,
                                            const std::map<std::string, std::string>& attributes = {});
+  // What is at a URL, as the policy lets it be read, and where it really came from.
+  struct Download {
+    std::string url;
+    RemoteSources::File file;
+  };
+  absl::StatusOr<Download> FetchUrl(const std::string& url, ProgressVertex& vertex,
+                                    const std::map<std::string, std::string>& attributes);
+  absl::StatusOr<FetchedContext> FetchNamedUrl(const std::string& url, ProgressVertex& vertex);
   absl::StatusOr<FetchedContext> FetchUpload(const std::string& id, ProgressVertex& vertex);
   absl::StatusOr<FetchedContext> FetchInput(const std::string& key, ProgressVertex& vertex);
   // A stream whose first bytes say whether it is an archive or a file.

@@ -9,6 +9,8 @@ namespace crossmill::coordinator::buildkit {
 absl::StatusOr<std::shared_ptr<ClientSession>> SessionOfBuild(const SolveServices& services,
                                                               const ClientBuild& build,
                                                               const std::stop_token& stop) {
+  // Not waited for: none is coming.
+  if (build.request().session().empty()) return std::shared_ptr<ClientSession>();
   auto session =
       services.sessions.Wait(build.request().session(), build.caller().key, kSessionPatience, stop);
   if (absl::IsNotFound(session.status())) return std::shared_ptr<ClientSession>();

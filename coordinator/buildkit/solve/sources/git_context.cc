@@ -180,7 +180,8 @@ absl::StatusOr<std::optional<GitContext>> FetchGitPrivately(const SolveServices&
     return kept(std::move(fetched));
   }
   const std::string host = TokenHostOf(wish.url);
-  if (host.empty()) return std::optional<GitContext>();
+  // What --keep-git-dir alone makes a repository of is none to who checks it out for one build.
+  if (host.empty() || !fetch::IsGitUrl(wish.url)) return std::optional<GitContext>();
   // Most clients have no secrets at all, and a repository is then asked only by who plans.
   ASSIGN_OR_RETURN(const bool has_secrets, HasSecrets(services, build, stop));
   if (!has_secrets) return std::optional<GitContext>();

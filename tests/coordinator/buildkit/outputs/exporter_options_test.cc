@@ -69,12 +69,24 @@ TEST(ExporterOptionsTest, WhatTheFarmDoesNotDoIsRefusedByName) {
   EXPECT_THAT(Refusal("tar", {{"platform-split", "false"}}, 2), HasSubstr("platform-split=false"));
 }
 
+TEST(ExporterOptionsTest, NoCompressionIsALevel) {
+  const auto level = [](const std::string& kind) {
+    const auto options = ReadExporter({0, "oci", {{"compression", kind}, {"compression-level", "0"}}}, 1);
+    EXPECT_OK(options.status());
+    return options.ok() ? options->form.compression->level : std::nullopt;
+  };
+  EXPECT_EQ(level("gzip"), 0);
+  EXPECT_EQ(level("zstd"), 1);
+  EXPECT_EQ(level("uncompressed"), 0);
+}
+
 TEST(ExporterOptionsTest, NonsenseIsRefused) {
   EXPECT_THAT(Refusal("image", {{"push", "perhaps"}, {"name", "a"}}), HasSubstr("push=perhaps"));
   EXPECT_THAT(Refusal("image", {{"pusch", "true"}}), HasSubstr("'pusch'"));
   EXPECT_THAT(Refusal("image", {{"push", "true"}}), HasSubstr("-t NAME"));
   EXPECT_THAT(Refusal("image", {{"name", "a//b"}}), HasSubstr("type=image"));
-  EXPECT_THAT(Refusal("oci", {{"compression", "gzip"}, {"compression-level", "22"}}), HasSubstr("1 to 9"));
+  EXPECT_THAT(Refusal("oci", {{"compression", "gzip"}, {"compression-level", "22"}}), HasSubstr("0 to 9"));
+  EXPECT_THAT(Refusal("oci", {{"compression", "zstd"}, {"compression-level", "-1"}}), HasSubstr("0 to 22"));
   EXPECT_THAT(Refusal("oci", {{"annotationx.y", "1"}}), HasSubstr("annotationx.y"));
   EXPECT_THAT(Refusal("local", {{"attestation-prefix", "../x"}}), HasSubstr("attestation-prefix"));
   EXPECT_THAT(Refusal("local", {{"mode", "move"}}), HasSubstr("copy or delete"));
@@ -135,6 +147,9 @@ TEST(AttestationOptionsTest, DefaultsOfClientsAreUnderstood) {
   EXPECT_FALSE(full->provenance_inline_only);
   EXPECT_TRUE(full->sbom);
   EXPECT_FALSE(ReadAttestations({{"provenance", "false"}})->any());
+  // Asked for by name, without a mode, it is all of it.
+  for (const std::string asked : {"", "true", "type=provenance,disabled=false", "mode=full"})
+    EXPECT_TRUE(ReadAttestations({{"provenance", asked}})->full_provenance) << asked;
 }
 
 TEST(AttestationOptionsTest, ClaimsThatTheFarmCannotMakeAreRefused) {
