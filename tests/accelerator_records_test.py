@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/accelerator_records.py: the repository's record goes beside a set if set and emulator are its own, and only then;
+"""scripts/accelerator_records.py: what the repository says of a tool goes beside a set if tool and emulator are the same, and only then;
 and scripts/calibrate-accelerators goes on after an interruption with what it had, and with nothing else.
 
 Run by ctest, without network, emulator or worker.
@@ -178,6 +178,21 @@ class ToolsTest(unittest.TestCase):
         names = [tool["name"] for tool in calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.22.12"}])]
         self.assertEqual(names, ["go-1.22.12/compile"])
         self.assertEqual(calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.21.0"}]), [])
+
+
+class GoRulesTest(unittest.TestCase):
+    """Calls of Go's tools that are not calibrated stay emulated, however their flags are written."""
+
+    def test_one_dash_or_two_and_a_value_behind_or_beside(self):
+        made, calibrate = script("make-accelerators"), script("calibrate-accelerators")
+        tool = {"arguments": [{"kind": kind, "text": text} for kind, text in made.GO_RULES]}
+        for words in (["-race"], ["--race"], ["-buildmode=c-shared"], ["--buildmode=plugin"], ["-buildmode", "c-archive"],
+                      ["--buildmode", "shared"], ["-d", "fuzz"], ["--dynlink"], ["-V=full"], ["--V=full"], ["@file"], ["--cpuprofile=x"]):
+            with self.subTest(words):
+                self.assertTrue(calibrate.is_emulated(tool, {"command": ["compile", *words]}))
+        for words in (["-buildmode=pie"], ["-buildmode=exe"], ["-d=checkptr=1"], ["-p", "main"], ["-trimpath", "/x"], ["-importcfg", "a"]):
+            with self.subTest(words):
+                self.assertFalse(calibrate.is_emulated(tool, {"command": ["compile", *words]}))
 
 
 class ResumedTest(Folder):

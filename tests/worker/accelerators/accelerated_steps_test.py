@@ -41,10 +41,7 @@ def formats():
 
 
 def emulator():
-    for _, found in formats():
-        if found.get("magic", "")[36:40] == "b700" and set("POCF") <= set(found.get("flags", "")):
-            return pathlib.Path(found["interpreter"])
-    return None
+    return accelerator_records.emulator_of("arm64")
 
 
 def why_not():
