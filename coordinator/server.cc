@@ -490,7 +490,8 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(
         buildkit_, buildkit::BuildKitFront::Start(
                        options, {*authenticator_, rpc_->InProcessChannel(), *new_blobs_, *images_, *sources_,
-                                 *submissions_, clock_, platform, options_.limits.planning, exports, page}));
+                                 *submissions_, clock_, platform, options_.limits.planning, exports,
+                                 [this](int64_t build) { return telemetry_.SpansOfRecorded(build); }, page}));
     return absl::OkStatus();
   }
 

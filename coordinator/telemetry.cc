@@ -44,25 +44,35 @@ BlobStore& Telemetry::Counted(BlobStore& blobs) {
 }
 
 absl::Status Telemetry::OpenTraces(const OtlpSettings& settings, storage::RecordStore& records) {
-  if (settings.url.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const storage::FarmIdentity identity,
                    storage::StateRecords(records.connection()).Identity());
-  const std::string farm = identity.id;
+  farm_ = identity.id;
+  ASSIGN_OR_RETURN(committed_, records.OpenAnother());
+  if (settings.url.empty()) return absl::OkStatus();
   http::CurlOptions curl;
   curl.user_agent = "crossmill-coordinator/" CROSSMILL_VERSION;
   // Spans go nowhere else than where they were told to.
   curl.follow_redirects = false;
   client_ = http::MakeCurlHttpClient(std::move(curl));
-  ASSIGN_OR_RETURN(committed_, records.OpenAnother());
   TraceExporterOptions options;
   options.otlp = settings;
-  options.farm = farm;
+  options.farm = farm_;
   options.version = CROSSMILL_VERSION;
   options.count = [this](bool sent) { counters_.AddTrace(sent); };
   exporter_ = std::make_unique<TraceExporter>(
-      *client_, [this, farm](int64_t build) { return Load(*committed_, build, farm); }, std::move(options));
+      *client_, [this](int64_t build) { return Load(*committed_, build, farm_); }, std::move(options));
   LogInfo("traces of builds go to {}", settings.url);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<opentelemetry::proto::trace::v1::Span>> Telemetry::SpansOfRecorded(
+    int64_t build) const {
+  ASSIGN_OR_RETURN(TracedBuild traced, Load(*committed_, build, farm_));
+  if (traced.view.status() < v1::BUILD_STATUS_SUCCEEDED)
+    return absl::FailedPreconditionError(fmt::format("build {} has not ended", build));
+  // A client that records no trace of its own is told of the build's all the same.
+  traced.traceparent.clear();
+  return SpansOf(traced);
 }
 
 int64_t Telemetry::LastBackupAt(const std::string& data_folder) { return backup::LastBackupAt(data_folder); }

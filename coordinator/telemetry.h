@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/blob_store.h"
 #include "common/http/http_client.h"
@@ -27,10 +28,12 @@ class Telemetry {
   // `blobs` with its bytes counted; owned here.
   BlobStore& Counted(BlobStore& blobs);
 
-  // From now on builds that end are sent, if there is a URL.
+  // From now on builds that end are sent, if there is a URL; without one they can be asked for.
   absl::Status OpenTraces(const OtlpSettings& settings, storage::RecordStore& records);
   // Its end is on record.
   void BuildEnded(int64_t build, const std::optional<BuildTimes>& times);
+  // The spans of a build that has ended, as a trace of its own, whatever trace its client had.
+  absl::StatusOr<std::vector<opentelemetry::proto::trace::v1::Span>> SpansOfRecorded(int64_t build) const;
   // `now` is by the engine's passing clock; the data folder knows of its last backup.
   v1::FarmNumbers Numbers(Engine& engine, absl::Time now, const std::string& data_folder,
                           const Policies& policies);
@@ -40,9 +43,10 @@ class Telemetry {
  private:
   FarmCounters counters_;
   std::vector<std::unique_ptr<BlobStore>> counted_;
+  std::string farm_;
+  std::unique_ptr<storage::RecordStore> committed_;
   // Of the exporter's thread.
   std::unique_ptr<http::HttpClient> client_;
-  std::unique_ptr<storage::RecordStore> committed_;
   std::unique_ptr<TraceExporter> exporter_;
 };
 

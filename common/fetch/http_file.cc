@@ -105,6 +105,8 @@ class Download {
     request.idle_limit = absl::Seconds(kMinute);
     request.floor_rate = options_.floor_rate;
     request.headers.emplace_back("Accept", "*/*");
+    if (!options_.authorization.empty())
+      request.headers.emplace_back("Authorization", options_.authorization);
     const bool resume = received_ > 0 && !Validator().empty();
     if (received_ > 0 && !resume) Restart();
     if (resume) {

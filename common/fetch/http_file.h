@@ -25,6 +25,8 @@ struct HttpFileOptions {
   // What a former answer said; the server is asked whether it still holds.
   std::string known_etag;
   std::string known_last_modified;
+  // The value of the header Authorization, for the URL's own host; empty: none is sent.
+  std::string authorization;
   OnBytes on_progress;
   std::stop_token stop;
   // Tries without any progress; one that got further begins to count anew.

@@ -53,6 +53,7 @@ class FrontImpl final : public BuildKitFront {
             .planning = parts.planning,
             .place_of_build = [this](int64_t build) { return PlaceOfBuild(page_(), build); },
             .exports = parts.exports,
+            .spans_of = std::move(parts.spans_of),
             .folder_limits = {.most_entries = options.limits.folder_entries,
                               .most_bytes = options.limits.folder_bytes},
         },

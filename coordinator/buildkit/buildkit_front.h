@@ -38,6 +38,8 @@ struct FrontParts {
   v1::Platform build_platform;
   PlanningLimits planning;
   ExportServices exports;
+  // SolveServices::spans_of.
+  std::function<absl::StatusOr<std::vector<opentelemetry::proto::trace::v1::Span>>(int64_t build)> spans_of;
   // The page's address, "http://127.0.0.1:7779"; empty: there is none.
   std::function<std::string()> page;
 };

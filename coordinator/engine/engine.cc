@@ -97,6 +97,13 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
         fmt::format("build context '{}' ({}) is not in the blob store; upload it first", context.name(),
                     ToString(named)));
   }
+  for (const v1::FetchedSource& source : submission.fetched_sources()) {
+    if (blobs.Has(FromProto(source.has_tree() ? source.tree() : source.file()))) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("ADD {}: what was fetched with the client's credentials is no longer in the blob store; "
+                    "build it again with that client",
+                    Printable(source.url())));
+  }
   return absl::OkStatus();
 }
 

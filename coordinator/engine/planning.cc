@@ -13,6 +13,7 @@
 #include "common/plan/remote_source.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
+#include "coordinator/engine/planning/fetched_before.h"
 #include "coordinator/engine/planning/source_replacements.h"
 
 namespace crossmill::coordinator {
@@ -413,7 +414,11 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
   pattern::Effort effort(parts.limits.effort, calls.stop);
   plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform, parts.limits);
   options.effort = calls.effort == nullptr ? &effort : calls.effort;
-  absl::StatusOr<v1::BuildPlan> plan = Plan(submission, std::move(options), parts, calls);
+  PlanningParts own = parts;
+  std::optional<FetchedBefore> fetched;
+  if (parts.remote != nullptr && submission.fetched_sources_size() > 0)
+    own.remote = &fetched.emplace(submission, *parts.remote);
+  absl::StatusOr<v1::BuildPlan> plan = Plan(submission, std::move(options), own, calls);
   // An error that the token made says something about the recipe that is not so.
   if (!plan.ok() && calls.stop.stop_requested()) return absl::CancelledError("planning was cancelled");
   return plan;

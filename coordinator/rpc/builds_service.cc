@@ -125,7 +125,7 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
   auto* wiped = const_cast<v1::SubmitBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
   const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
-  SetAuthor(AuthorOf(*roles), const_cast<v1::SubmitBuildRequest*>(request)->mutable_submission());
+  TakeSubmission(*roles, const_cast<v1::SubmitBuildRequest*>(request)->mutable_submission());
   const StopWhenCancelled cancelled(context);
   const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets,
                                         Submitter::kClient, cancelled.token());

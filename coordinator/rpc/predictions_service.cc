@@ -42,7 +42,7 @@ grpc::Status PredictionsService::Predict(grpc::ServerContext* context, const v1:
   v1::PredictResponse response;
   // The message is gRPC's, made for this call; what a client says of itself is replaced.
   if (request->has_submission())
-    SetAuthor(AuthorOf(*roles), const_cast<v1::PredictRequest*>(request)->mutable_submission());
+    TakeSubmission(*roles, const_cast<v1::PredictRequest*>(request)->mutable_submission());
   auto forecast = request->has_submission() ? forecaster_.Predict(request->submission(), calls)
                                             : forecaster_.PredictAgainst(request->against_build(), calls);
   if (absl::IsCancelled(forecast.status()) && stop_.stop_requested())

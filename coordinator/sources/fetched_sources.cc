@@ -8,10 +8,10 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/stop.h"
+#include "common/base/wiping.h"
 #include "common/context/context_scan.h"
 #include "common/context/context_upload.h"
 #include "common/fetch/git_checkout.h"
-#include "common/fetch/http_file.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -35,12 +35,7 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
   if (known && !blobs_.Has(known->digest)) known.reset();
   // With a checksum there is nothing that the server could say.
   if (known && !checksum.empty() && known->digest.Oci() == checksum) return FromRecord(*known);
-  fetch::HttpFileOptions options;
-  options.checksum = checksum;
-  options.on_progress = on_progress;
-  options.stop = hold->stop_token();
-  options.most_bytes = options_.file_limit;
-  options.floor_rate = options_.floor_rate;
+  fetch::HttpFileOptions options = FileOptions(checksum, on_progress, hold->stop_token());
   if (known && checksum.empty()) {
     options.known_etag = known->etag;
     options.known_last_modified = known->last_modified;
@@ -49,6 +44,30 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
   if (file.not_modified) return FromRecord(*known);
   RETURN_IF_ERROR(records_.PutFile({key, file.etag, file.last_modified, file.digest, file.name, file.mtime}));
   return File{file.digest, file.name, file.mtime, known && known->digest == file.digest};
+}
+
+absl::StatusOr<RemoteSources::File> FetchedSources::FetchPrivateFile(const std::string& url,
+                                                                     const std::string& checksum,
+                                                                     const std::string& authorization,
+                                                                     const OnProgress& on_progress,
+                                                                     std::stop_token stop) {
+  const StopOfEither either(std::move(stop), stop_.get_token());
+  fetch::HttpFileOptions options = FileOptions(checksum, on_progress, either.token());
+  options.authorization = authorization;
+  const AtScopeEnd wipe([&options] { Wipe(&options.authorization); });
+  ASSIGN_OR_RETURN(const fetch::HttpFile file, fetch::FetchHttpFile(http_, blobs_, url, options));
+  return File{file.digest, file.name, file.mtime, false};
+}
+
+fetch::HttpFileOptions FetchedSources::FileOptions(const std::string& checksum, const OnProgress& on_progress,
+                                                   std::stop_token stop) const {
+  fetch::HttpFileOptions options;
+  options.checksum = checksum;
+  options.on_progress = on_progress;
+  options.stop = std::move(stop);
+  options.most_bytes = options_.file_limit;
+  options.floor_rate = options_.floor_rate;
+  return options;
 }
 
 absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url,

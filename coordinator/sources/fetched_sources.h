@@ -10,6 +10,7 @@
 #include "common/base/room/folder_size.h"
 #include "common/fetch/git_program.h"
 #include "common/fetch/git_reference.h"
+#include "common/fetch/http_file.h"
 #include "common/http/http_client.h"
 #include "coordinator/sources/remote_records.h"
 #include "coordinator/sources/remote_sources.h"
@@ -39,6 +40,9 @@ class FetchedSources final : public RemoteSources {
 
   absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
                                  const OnProgress& on_progress, std::stop_token stop = {}) override;
+  absl::StatusOr<File> FetchPrivateFile(const std::string& url, const std::string& checksum,
+                                        const std::string& authorization, const OnProgress& on_progress,
+                                        std::stop_token stop = {}) override;
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
                                 const OnProgress& on_progress, std::stop_token stop = {}) override;
   absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url, const std::string& checksum,
@@ -55,6 +59,9 @@ class FetchedSources final : public RemoteSources {
   // With the checksum that it must have.
   static absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url,
                                                            const std::string& checksum);
+  // Without what is known of an earlier answer.
+  fetch::HttpFileOptions FileOptions(const std::string& checksum, const OnProgress& on_progress,
+                                     std::stop_token stop) const;
   absl::StatusOr<bool> HasTree(const Digest& root);
   absl::StatusOr<Tree> CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
                                 const fetch::GitProgramOptions& program, const OnProgress& on_progress);

@@ -44,6 +44,12 @@ class RemoteSources {
   virtual absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
                                          const OnProgress& on_progress, std::stop_token stop = {}) = 0;
 
+  // The same with the value of the header Authorization that somebody brought along. What comes is for
+  // whoever did: nothing of it is noted for others.
+  virtual absl::StatusOr<File> FetchPrivateFile(const std::string& url, const std::string& checksum,
+                                                const std::string& authorization,
+                                                const OnProgress& on_progress, std::stop_token stop = {}) = 0;
+
   // `url` with its "#ref:folder" or query; `checksum`: a commit id or the beginning of one that the reference
   // must mean, or empty.
   virtual absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum,

@@ -125,19 +125,29 @@ absl::Status BuildHistory::Delete(const core::Scope& scope, const std::string& r
   return absl::OkStatus();
 }
 
-absl::Status BuildHistory::SetPinned(const core::Scope& scope, const std::string& reference, bool pinned) {
+absl::Status BuildHistory::Change(const core::Scope& scope, const std::string& reference,
+                                  const std::function<void(bk::BuildHistoryRecord*)>& change) {
   {
     MutexLock lock(mutex_);
     Entry* entry = FindEntry(scope, reference);
     if (entry == nullptr) return NoSuchBuild(reference);
     bk::BuildHistoryRecord record = RecordOf(entry->build);
-    record.set_pinned(pinned);
+    change(&record);
     entry->build.set_record(record.SerializeAsString());
     entry->told = ++told_;
     changed_.NotifyAll();
   }
   Save();
   return absl::OkStatus();
+}
+
+absl::Status BuildHistory::SetPinned(const core::Scope& scope, const std::string& reference, bool pinned) {
+  return Change(scope, reference, [pinned](bk::BuildHistoryRecord* record) { record->set_pinned(pinned); });
+}
+
+absl::Status BuildHistory::SetTrace(const core::Scope& scope, const std::string& reference,
+                                    const bk::Descriptor& trace) {
+  return Change(scope, reference, [&](bk::BuildHistoryRecord* record) { *record->mutable_trace() = trace; });
 }
 
 std::vector<v1::KeptClientBuild> BuildHistory::Next(int64_t* place, std::stop_token stop) {

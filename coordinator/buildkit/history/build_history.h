@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,8 @@ class BuildHistory {
   absl::StatusOr<v1::KeptClientBuild> Find(const core::Scope& scope, const std::string& reference);
   absl::Status Delete(const core::Scope& scope, const std::string& reference);
   absl::Status SetPinned(const core::Scope& scope, const std::string& reference, bool pinned);
+  // Under which digest its trace can be read.
+  absl::Status SetTrace(const core::Scope& scope, const std::string& reference, const bk::Descriptor& trace);
 
   // Waits for what is told behind `place`, which moves on: of all callers. Empty: it was stopped.
   std::vector<v1::KeptClientBuild> Next(int64_t* place, std::stop_token stop);
@@ -56,6 +59,9 @@ class BuildHistory {
   BuildHistory(std::string path, size_t most) : path_(std::move(path)), most_(most) {}
   Entry* FindEntry(const core::Scope& scope, const std::string& reference)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Changes what is kept of one, tells of it and saves it. NOT_FOUND.
+  absl::Status Change(const core::Scope& scope, const std::string& reference,
+                      const std::function<void(bk::BuildHistoryRecord*)>& change);
   // What is kept, for the file.
   std::string Kept() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Save();

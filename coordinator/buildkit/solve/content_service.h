@@ -41,6 +41,10 @@ class ContentService final : public containerd::services::content::v1::Content::
   std::map<std::string, std::map<std::string, Digest>> documents_ ABSL_GUARDED_BY(mutex_);
 };
 
+// The trace of what the farm built for a client (history_trace.h), made anew from the record; empty: it has
+// none, or not any more.
+std::string TraceOf(const SolveServices& services, const v1::KeptClientBuild& build);
+
 // Puts into a record what the build can be asked for later: its statements and, by exporter, the images. What
 // cannot be stated is left out, and the log says why: the build has ended well.
 void AddResults(const SolveServices& services, const CallerIdentity& caller, const FinishedBuild& finished,

@@ -4,6 +4,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/buildkit/history/usage_filter.h"
 #include "coordinator/buildkit/solve/capabilities.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/farm_caller.h"
@@ -76,10 +77,18 @@ grpc::Status ControlService::ListWorkers(grpc::ServerContext* context, const bk:
   return grpc::Status::OK;
 }
 
-grpc::Status ControlService::DiskUsage(grpc::ServerContext* context, const bk::DiskUsageRequest*,
+grpc::Status ControlService::DiskUsage(grpc::ServerContext* context, const bk::DiskUsageRequest* request,
                                        bk::DiskUsageResponse* response) {
   const auto caller = services_.admit(*context, v1::ACCESS_READ);
   if (!caller.ok()) return ToClient(caller.status());
+  const auto filter = UsageFilter::Parse({request->filter().begin(), request->filter().end()});
+  if (!filter.ok()) return ToClient(filter.status());
+  if (request->agelimit() > 0) {
+    return ToClient(
+        absl::UnimplementedError("du --filter until=...: the farm says how much there is of each kind, not "
+                                 "of what age: leave the filter "
+                                 "out (prune --filter until=... takes only what was not used for so long)"));
+  }
   const FarmCaller farm(services_.farm, services_.authenticator.Lend(caller->roles));
   v1::GetDiskUseResponse use;
   const grpc::Status asked = AskDiskUse(farm, &use);
@@ -91,6 +100,10 @@ grpc::Status ControlService::DiskUsage(grpc::ServerContext* context, const bk::D
   free.set_bytes(use.reclaimable_bytes());
   free.set_reason("blobs that nothing needs");
   AddUse(free, false, response);
+  auto* records = response->mutable_record();
+  records->erase(std::remove_if(records->begin(), records->end(),
+                                [&](const bk::UsageRecord& each) { return !filter->Matches(each); }),
+                 records->end());
   return grpc::Status::OK;
 }
 

@@ -5,6 +5,8 @@
 #include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/buildkit/history/history_filter.h"
+#include "coordinator/buildkit/history/history_trace.h"
+#include "coordinator/buildkit/solve/content_service.h"
 #include "coordinator/buildkit/solve/control_service.h"
 #include "coordinator/buildkit/solve/farm_caller.h"
 #include "coordinator/buildkit/solve/recipe_solver.h"
@@ -187,16 +189,28 @@ absl::Status ControlService::Pin(const CallerIdentity& caller, const v1::KeptCli
   return absl::OkStatus();
 }
 
+absl::Status ControlService::MakeTrace(const core::Scope& scope, const std::string& reference,
+                                       const v1::KeptClientBuild& build) {
+  const std::string text = TraceOf(services_, build);
+  // A question about the Dockerfile is no build of the farm's, and one that runs has no end yet.
+  if (text.empty()) return absl::OkStatus();
+  bk::Descriptor trace;
+  trace.set_media_type(kTraceType);
+  trace.set_digest(DigestOf(text).Oci());
+  trace.set_size(static_cast<int64_t>(text.size()));
+  return history_.SetTrace(scope, reference, trace);
+}
+
 grpc::Status ControlService::UpdateBuildHistory(grpc::ServerContext* context,
                                                 const bk::UpdateBuildHistoryRequest* request,
                                                 bk::UpdateBuildHistoryResponse*) {
-  const auto caller = services_.admit(*context, v1::ACCESS_SUBMIT);
+  // Who may read a build may have its trace made.
+  const auto caller = services_.admit(*context, request->finalize() ? v1::ACCESS_READ : v1::ACCESS_SUBMIT);
   if (!caller.ok()) return ToClient(caller.status());
   const core::Scope scope = ScopeOf(caller->roles);
   const auto build = history_.Find(scope, request->ref());
   if (!build.ok()) return ToClient(build.status());
-  // There is nothing to be made ready: what is recorded can be read at once.
-  if (request->finalize()) return grpc::Status::OK;
+  if (request->finalize()) return ToClient(MakeTrace(scope, request->ref(), *build));
   const bool own = build->caller() == caller->key || caller->roles.Operates();
   if (!own)
     return ToClient(

@@ -58,6 +58,8 @@ class ControlService final : public bk::Control::Service {
   // A build that ended: what the farm's record has of it.
   absl::Status Replay(const CallerIdentity& caller, const std::string& reference, std::stop_token stop,
                       grpc::ServerWriter<bk::StatusResponse>* writer);
+  absl::Status MakeTrace(const core::Scope& scope, const std::string& reference,
+                         const v1::KeptClientBuild& build);
   absl::Status Pin(const CallerIdentity& caller, const v1::KeptClientBuild& build, bool pinned);
 
   const SolveServices& services_;

@@ -8,7 +8,7 @@
 #include "coordinator/buildkit/solve/farm_caller.h"
 #include "coordinator/buildkit/solve/recipe_solver.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
-#include "coordinator/buildkit/solve/source_files.h"
+#include "coordinator/buildkit/solve/sources/source_files.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator::buildkit {

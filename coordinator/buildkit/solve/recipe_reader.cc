@@ -13,8 +13,9 @@
 #include "coordinator/buildkit/policy/policy_choice.h"
 #include "coordinator/buildkit/session/client_layout.h"
 #include "coordinator/buildkit/session/client_upload.h"
-#include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
+#include "coordinator/buildkit/solve/sources/git_context.h"
+#include "coordinator/buildkit/solve/sources/http_source.h"
 #include "coordinator/submissions/context_files.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -252,9 +253,12 @@ absl::StatusOr<RecipeReader::Download> RecipeReader::FetchUrl(
       ChooseFile(policy_, {url, checksum == attributes.end() ? "" : checksum->second}, kDownloadName));
   if (chosen.url != url)
     vertex.Log(1, fmt::format("source policy: {} is taken\n", fetch::WithoutCredentials(chosen.url)));
-  ASSIGN_OR_RETURN(RemoteSources::File file,
-                   services_.sources.FetchFile(chosen.url, chosen.checksum, progress, stop_));
-  return Download{chosen.url, std::move(file)};
+  const auto header = attributes.find("http.authheadersecret");
+  const FileWish wish{.url = chosen.url,
+                      .checksum = chosen.checksum,
+                      .header_secret = header == attributes.end() ? "" : header->second};
+  ASSIGN_OR_RETURN(UrlFile got, FetchClientFile(services_, build_, wish, progress, stop_));
+  return Download{chosen.url, std::move(got.file)};
 }
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(

@@ -14,6 +14,7 @@
 #include "coordinator/buildkit/solve/build_run.h"
 #include "coordinator/buildkit/solve/recipe_calls.h"
 #include "coordinator/buildkit/solve/solve_errors.h"
+#include "coordinator/buildkit/solve/sources/added_sources.h"
 #include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -292,6 +293,8 @@ absl::StatusOr<gateway::Result> RecipeSolver::Build(const SolveAttributes& attri
   if (!preview.ok()) return with_place(preview.status());
   for (const v1::Step& step : preview->remote_steps) RETURN_IF_ERROR(with_place(choices_.ChooseFor(step)));
   choices_.AddTo(&submission);
+  RETURN_IF_ERROR(
+      with_place(FetchAdded(services_, build_, preview->remote_steps, choices_, stop_, &submission)));
   TellFindings(recipe, options, reader.definition_vertex());
   RETURN_IF_ERROR(reader.ReadContext(*preview, &recipe));
   std::set<std::string> agents;

@@ -15,7 +15,7 @@
 #include "coordinator/buildkit/solve/recipe_preview.h"
 #include "coordinator/buildkit/solve/recipe_reader.h"
 #include "coordinator/buildkit/solve/solve_services.h"
-#include "coordinator/buildkit/solve/source_choices.h"
+#include "coordinator/buildkit/solve/sources/source_choices.h"
 
 namespace crossmill::coordinator::buildkit {
 

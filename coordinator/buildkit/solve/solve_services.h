@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
@@ -22,6 +23,7 @@
 #include "coordinator/sources/remote_sources.h"
 #include "coordinator/submissions/file_submissions.h"
 #include "crossmill/v1/access.pb.h"
+#include "opentelemetry/proto/trace/v1/trace.pb.h"
 
 namespace crossmill::coordinator::buildkit {
 
@@ -48,6 +50,8 @@ struct SolveServices {
   // Where people look at a build: "http://127.0.0.1:7779/builds/7"; without a page "crossmill show 7".
   std::function<std::string(int64_t build)> place_of_build;
   ExportServices exports;
+  // Of a build that has ended, out of its record: the same whenever it is asked, as long as that is whole.
+  std::function<absl::StatusOr<std::vector<opentelemetry::proto::trace::v1::Span>>(int64_t build)> spans_of;
   // Of one folder of a client's.
   FolderLimits folder_limits = {};
 };

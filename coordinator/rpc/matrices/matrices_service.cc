@@ -20,7 +20,7 @@ grpc::Status MatricesService::SubmitMatrix(grpc::ServerContext* context,
   auto* own = const_cast<v1::SubmitMatrixRequest*>(request);
   const AtScopeEnd wipe([own] { WipeValues(own->mutable_secrets()); });
   const WipedSecrets<v1::Secret> secrets(request->secrets().begin(), request->secrets().end());
-  SetAuthor(AuthorOf(*roles), own->mutable_submission());
+  TakeSubmission(*roles, own->mutable_submission());
   const auto builds = BuildsOfMatrix(*request, static_cast<size_t>(most_));
   if (!builds.ok()) return rpc::ToGrpc(builds.status());
   const StopWhenCancelled cancelled(context);

@@ -10,6 +10,13 @@ std::string OwnerOf(const Roles& roles) { return roles.at_socket ? "" : roles.na
 
 core::Author AuthorOf(const Roles& roles) { return {OwnerOf(roles), roles.Operates(), roles.project}; }
 
+void TakeSubmission(const Roles& roles, v1::BuildSubmission* submission) {
+  SetAuthor(AuthorOf(roles), submission);
+  // The door for BuildKit's clients is this process and fetches itself; anybody else could claim that a URL
+  // has what it never had.
+  if (!roles.lent) submission->clear_fetched_sources();
+}
+
 core::Scope ScopeOf(const Roles& roles) { return core::ScopeOf(AuthorOf(roles)); }
 
 absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what) {

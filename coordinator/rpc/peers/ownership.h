@@ -17,6 +17,10 @@ std::string OwnerOf(const Roles& roles);
 // The caller, as whose something is submitted or named.
 core::Author AuthorOf(const Roles& roles);
 
+// A submission that the caller sends is its own from here on: what only the coordinator says of one is put in
+// the place of whatever came.
+void TakeSubmission(const Roles& roles, v1::BuildSubmission* submission);
+
 // What of the farm the caller sees.
 core::Scope ScopeOf(const Roles& roles);
 

@@ -47,6 +47,10 @@ class FakeRemoteSources final : public RemoteSources {
     if (found == files.end()) return absl::NotFoundError(url + ": 404 Not Found");
     return found->second;
   }
+  absl::StatusOr<File> FetchPrivateFile(const std::string& url, const std::string&, const std::string&,
+                                        const OnProgress&, std::stop_token) override {
+    return absl::PermissionDeniedError(url + ": planning has no credentials");
+  }
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
                                 const OnProgress&, std::stop_token) override {
     calls.push_back("git " + url + " " + checksum + (keep_git_dir ? " kept" : ""));
@@ -323,6 +327,30 @@ TEST_F(PlanningTest, LayoutAndTriggersArePinnedUntilNothingNewIsNeeded) {
   EXPECT_GT(plan->bases(0).layers_size(), 0);
   ToProto(DigestOf("nothing"), submission_.mutable_recipe()->mutable_contexts(0)->mutable_image_root());
   EXPECT_THAT(ErrorOf("FROM base\nRUN x\n"), HasSubstr("Dockerfile:1:1: image base (sha256:"));
+}
+
+TEST_F(PlanningTest, WhatWasFetchedBeforeIsNotAskedFor) {
+  remote_.files["https://x.invalid/g"] = {DigestOf("everybody's"), "", 0, false};
+  remote_.tree = {Tree({"public"}), "beef", false};
+  v1::FetchedSource& file = *submission_.add_fetched_sources();
+  file.set_url("https://x.invalid/f");
+  ToProto(DigestOf("private"), file.mutable_file());
+  v1::FetchedSource& tree = *submission_.add_fetched_sources();
+  tree.set_url("https://x.invalid/r.git");
+  tree.set_commit("c0ffee");
+  ToProto(Tree({"mine"}), tree.mutable_tree());
+  const auto plan = Plan(
+      "FROM scratch\nADD https://x.invalid/f https://x.invalid/g /d/\nADD https://x.invalid/r.git /r\n"
+      "ADD --keep-git-dir=true https://x.invalid/r.git /k\n");
+  ASSERT_OK(plan);
+  EXPECT_THAT(remote_.calls, ElementsAre("file https://x.invalid/g ", "git https://x.invalid/r.git  kept"));
+  const v1::StagePlan& stage = plan->stages(0);
+  EXPECT_EQ(FromProto(stage.steps(0).copy().sources(0).context().matches(0).file()), DigestOf("private"));
+  EXPECT_EQ(FromProto(stage.steps(1).copy().sources(0).context().matches(0).directory()), Tree({"mine"}));
+  ASSERT_EQ(plan->remote_sources_size(), 4);
+  EXPECT_EQ(plan->remote_sources(0).digest(), DigestOf("private").Oci());
+  EXPECT_EQ(plan->remote_sources(2).commit(), "c0ffee");
+  EXPECT_EQ(plan->remote_sources(3).commit(), "beef");
 }
 
 TEST_F(PlanningTest, WhatIsPutInTheirPlaceIsTakenForSources) {

@@ -125,6 +125,28 @@ TEST_F(OwnershipTest, OwnerIsNotWhatAClientSays) {
   EXPECT_EQ(engine_.reader().Get(submitted->build_id())->owner(), "bob");
 }
 
+// Anybody could say that a URL had what it never had.
+TEST_F(OwnershipTest, WhatWasFetchedForABuildOnlyTheCoordinatorSays) {
+  v1::SubmitBuildRequest request = Request();
+  v1::FetchedSource& source = *request.mutable_submission()->add_fetched_sources();
+  source.set_url("https://x.invalid/f");
+  ToProto(*blobs_->PutBytes("claimed"), source.mutable_file());
+  for (const std::string token : {"ann", "boss", ""}) {
+    const auto submitted = TrySubmit(token, request);
+    ASSERT_OK(submitted);
+    EXPECT_EQ(engine_.reader().Submission(submitted->build_id())->fetched_sources_size(), 0) << token;
+  }
+  const LentToken lent = authenticator_.Lend({.client = v1::ACCESS_SUBMIT, .at_socket = true});
+  const auto own = TrySubmit(lent.text(), request);
+  ASSERT_OK(own);
+  EXPECT_EQ(engine_.reader().Submission(own->build_id())->fetched_sources_size(), 1);
+  // What is gone cannot be built with, and the client's word for it is not kept.
+  ToProto(DigestOf("gone"), request.mutable_submission()->mutable_fetched_sources(0)->mutable_file());
+  const auto gone = TrySubmit(lent.text(), request);
+  EXPECT_TRUE(absl::IsFailedPrecondition(gone.status())) << gone.status();
+  EXPECT_THAT(std::string(gone.status().message()), HasSubstr("ADD https://x.invalid/f"));
+}
+
 TEST_F(OwnershipTest, IdempotencyKeysAreOfTheirClient) {
   const int64_t first = Submit("ann", "key");
   EXPECT_EQ(Submit("ann", "key"), first);

@@ -115,6 +115,28 @@ TEST_F(FetchedSourcesTest, ARecordWhoseBlobIsGoneIsNotBelieved) {
   EXPECT_EQ(file->digest, DigestOf("content"));
 }
 
+TEST_F(FetchedSourcesTest, WhatCameWithCredentialsIsNotedForNobody) {
+  std::atomic<int> requests = 0;
+  http::ScriptedServer server([&](const std::string& request) {
+    ++requests;
+    EXPECT_EQ(request.find("If-None-Match"), std::string::npos);
+    if (request.find("Authorization: Bearer word\r\n") == std::string::npos) return Respond("403 No", "");
+    return Respond("200 OK\r\nETag: \"1\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "content");
+  });
+  const std::string url = server.Url("/file");
+  for (int i = 1; i <= 2; ++i) {
+    const auto file = sources_->FetchPrivateFile(url, "", "Bearer word", {});
+    ASSERT_OK(file.status());
+    EXPECT_EQ(file->digest, DigestOf("content"));
+    EXPECT_EQ(file->name, "file");
+    EXPECT_EQ(file->mtime, 784111777);
+    EXPECT_EQ(requests, i);
+  }
+  EXPECT_TRUE(absl::IsPermissionDenied(sources_->FetchFile(url, "", {}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      sources_->FetchPrivateFile(url, DigestOf("other").Oci(), "Bearer word", {}).status()));
+}
+
 TEST_F(FetchedSourcesTest, EqualRequestsAtTheSameTimeAreOneTransfer) {
   std::atomic<int> bodies = 0;
   http::ScriptedServer server([&](const std::string& request) {

@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tarfile
 import time
 
 from buildx_farm import BuildxCase
@@ -148,6 +149,20 @@ class ClientsTest(BuildxCase):
         result = self.buildx("du")
         self.assertEqual(result.returncode, 0, self.story(result))
         self.assertIn("Total", result.stdout)
+        verbose = self.buildx("du", "--verbose")
+        self.assertEqual(verbose.returncode, 0, self.story(verbose))
+        self.assertIn("Description:", verbose.stdout)
+
+    def test_use_of_the_disk_is_filtered(self):
+        for words, found in ((["type=regular"], True), (["type=exec.cachemount"], False), (["inuse"], True), (["mutable"], False),
+                             (["id=^nothing-is-called-so"], False)):
+            result = self.buildx("du", "--format", "json", *[word for text in words for word in ("--filter", text)])
+            self.assertEqual(result.returncode, 0, self.story(result))
+            self.assertEqual(bool(result.stdout.strip()), found, (words, result.stdout))
+        for words in (["size=1"], ["until=24h"]):
+            refused = self.buildx("du", "--filter", *words)
+            self.assertNotEqual(refused.returncode, 0, self.story(refused))
+            self.assert_says(refused, words[0].split("=")[0])
 
     def test_prune(self):
         result = self.buildx("prune", "-f")
@@ -185,6 +200,30 @@ class ClientsTest(BuildxCase):
         inspected = self.history("inspect", reference)
         self.assertIn("Build Steps:\t2/2", inspected)
         self.assertNotIn("hunter2", inspected)
+
+    def test_history_has_traces(self):
+        self.dockerfile("FROM tiny\nRUN echo traced > /t\n")
+        self.bx("--no-cache")
+        reference = self.latest()
+        traced = json.loads(self.history("trace", reference))["data"]
+        names = [span["operationName"] for trace in traced for span in trace["spans"]]
+        self.assertTrue([name for name in names if "RUN" in name], names)
+        self.assertEqual(len({trace["traceID"] for trace in traced}), 1)
+        # The same once more, and after a restart: it is made of the record.
+        self.assertEqual(json.loads(self.history("trace", reference))["data"], traced)
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        self.farm.wait_for_workers(1)
+        self.assertEqual(json.loads(self.history("trace", reference))["data"], traced)
+        bundle = self.context / "out.dockerbuild"
+        self.history("export", "--finalize", "-o", bundle, reference)
+        with tarfile.open(bundle) as archive:
+            kinds = [layer["mediaType"] for layer in self.manifest_of(archive)["layers"]]
+        self.assertIn("application/vnd.buildkit.otlp.json.v0", kinds)
+
+    def manifest_of(self, archive):
+        index = json.load(archive.extractfile("index.json"))
+        return json.load(archive.extractfile("blobs/" + index["manifests"][0]["digest"].replace(":", "/")))
 
     def test_history_is_filtered(self):
         self.dockerfile("FROM tiny\nRUN echo filtered\n")

@@ -104,7 +104,6 @@ class SourcesCase(BuildxCase):
         return first, git(work, "rev-parse", "HEAD")
 
 
-class SourcesTest(SourcesCase):
     def ssh_repository(self, files):
         """As `repository`, behind an sshd that lets in who has self.key."""
         require_program("ssh-keygen", "ssh-agent", "ssh-add", "/usr/sbin/sshd")
@@ -147,6 +146,8 @@ PidFile none
             subprocess.run(["ssh-add", "-q", self.key], env={**os.environ, **environment}, check=True)
         return environment
 
+
+class SourcesTest(SourcesCase):
     # ---- contexts ----
 
     def test_a_repository(self):

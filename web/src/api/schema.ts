@@ -1370,6 +1370,7 @@ export interface components {
             traceparent?: string;
             project?: string;
             replacements?: components["schemas"]["SourceReplacementInput"][];
+            fetchedSources?: components["schemas"]["FetchedSourceInput"][];
         };
         RecipeInput: {
             dockerfile?: string;
@@ -1642,6 +1643,17 @@ export interface components {
             replacement?: string;
             replacementChecksum?: string;
         };
+        FetchedSourceInput: {
+            url?: string;
+            checksum?: string;
+            keepGitDir?: boolean;
+            tree?: components["schemas"]["DigestInput"];
+            commit?: string;
+            file?: components["schemas"]["DigestInput"];
+            name?: string;
+            /** Format: int64 */
+            time?: string;
+        };
         SecretInput: {
             id?: string;
             value?: string;
@@ -1819,6 +1831,7 @@ export interface components {
             traceparent: string;
             project: string;
             replacements: components["schemas"]["SourceReplacement"][];
+            fetchedSources: components["schemas"]["FetchedSource"][];
         };
         Recipe: {
             dockerfile: string;
@@ -1981,6 +1994,17 @@ export interface components {
             checksum: string;
             replacement: string;
             replacementChecksum: string;
+        };
+        FetchedSource: {
+            url: string;
+            checksum: string;
+            keepGitDir: boolean;
+            tree?: components["schemas"]["Digest"];
+            commit: string;
+            file?: components["schemas"]["Digest"];
+            name: string;
+            /** Format: int64 */
+            time: string;
         };
         ListPackagesResponse: {
             rows: components["schemas"]["PackageRow"][];

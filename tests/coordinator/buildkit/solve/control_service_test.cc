@@ -25,6 +25,10 @@ class NoSources final : public RemoteSources {
                                  std::stop_token) override {
     return absl::NotFoundError("");
   }
+  absl::StatusOr<File> FetchPrivateFile(const std::string&, const std::string&, const std::string&,
+                                        const OnProgress&, std::stop_token) override {
+    return absl::NotFoundError("");
+  }
   absl::StatusOr<Tree> FetchGit(const std::string&, const std::string&, bool, const OnProgress&,
                                 std::stop_token) override {
     return absl::NotFoundError("");
@@ -120,6 +124,11 @@ class ControlServiceTest : public OutputsFixture {
       .planning = {},
       .place_of_build = [](int64_t) { return "here"; },
       .exports = services_,
+      .spans_of = [](int64_t build) -> absl::StatusOr<std::vector<opentelemetry::proto::trace::v1::Span>> {
+        opentelemetry::proto::trace::v1::Span span;
+        span.set_name(fmt::format("build {}", build));
+        return std::vector{span};
+      },
   };
   ClientBuilds builds_;
   const std::unique_ptr<BuildHistory> history_ = BuildHistory::Open(folder_.Path("history"));

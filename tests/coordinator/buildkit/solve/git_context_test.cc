@@ -1,5 +1,5 @@
 // To which hosts a client's token for repositories goes.
-#include "coordinator/buildkit/solve/git_context.h"
+#include "coordinator/buildkit/solve/sources/git_context.h"
 
 #include <gtest/gtest.h>
 

@@ -47,6 +47,14 @@ absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const 
                                            const GitWish& wish, const RemoteSources::OnProgress& progress,
                                            std::stop_token stop);
 
+// What ADD names, fetched with what the client has for it alone; nothing: the client has nothing that is
+// needed, and whoever plans the build fetches it as for everybody. Errors are those of the fetch with the
+// client's words.
+absl::StatusOr<std::optional<GitContext>> FetchGitPrivately(const SolveServices& services,
+                                                            const ClientBuild& build, const GitWish& wish,
+                                                            const RemoteSources::OnProgress& progress,
+                                                            std::stop_token stop);
+
 // The host that a token for the URL is for ("git.example:8443"); empty: no token goes there. Pure.
 std::string TokenHostOf(std::string_view url);
 

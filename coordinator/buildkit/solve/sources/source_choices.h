@@ -25,6 +25,9 @@ absl::StatusOr<SourcePolicy> PolicyOf(const moby::buildkit::v1::SolveRequest& bu
 // The source of a definition of a client's, as the policy lets it be read.
 absl::StatusOr<RawSource> ChooseRawSource(const SourcePolicy& policy, RawSource source);
 
+// The status with the step's place ("Dockerfile:3:1: ADD: ..."); of what was cancelled as it is.
+absl::Status AtStep(const v1::Step& step, const absl::Status& status);
+
 // Used by one thread. Without a policy everything stays as it is.
 class SourceChoices {
  public:
@@ -36,6 +39,8 @@ class SourceChoices {
   // The image that was chosen for the reference before, else the reference.
   const std::string& KnownImage(const std::string& reference) const;
   void SetImage(const std::string& reference, const std::string& chosen);
+  // URL and checksum that were chosen for what ADD names with these, else these.
+  std::pair<std::string, std::string> Known(const std::string& url, const std::string& checksum) const;
   // What ADD fetches. Errors are those of ChooseFile and ChooseRepository with the step's place.
   absl::Status ChooseFor(const v1::Step& step);
 

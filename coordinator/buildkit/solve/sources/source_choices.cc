@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/source_choices.h"
+#include "coordinator/buildkit/solve/sources/source_choices.h"
 
 #include <algorithm>
 #include <vector>
@@ -41,6 +41,20 @@ absl::StatusOr<RawSource> ChooseRawSource(const SourcePolicy& policy, RawSource 
   return source;
 }
 
+absl::Status AtStep(const v1::Step& step, const absl::Status& status) {
+  if (absl::IsCancelled(status)) return status;
+  const v1::SourceRange& range = step.range();
+  return absl::Status(
+      status.code(), Av(fmt::format("{}:{}:{}: {}: {}", range.file(), range.first_line(),
+                                    std::max(range.column(), 1u), step.instruction(), Sv(status.message()))));
+}
+
+std::pair<std::string, std::string> SourceChoices::Known(const std::string& url,
+                                                         const std::string& checksum) const {
+  const auto found = chosen_.find({url, checksum});
+  return found == chosen_.end() ? std::pair(url, checksum) : found->second;
+}
+
 const std::string& SourceChoices::KnownImage(const std::string& reference) const {
   const auto found = chosen_.find({reference, ""});
   return found == chosen_.end() ? reference : found->second.first;
@@ -78,11 +92,7 @@ absl::Status SourceChoices::ChooseFor(const v1::Step& step) {
     absl::Status chosen;
     if (source->has_remote_file()) chosen = Choose(source->remote_file());
     if (source->has_remote_git()) chosen = Choose(source->remote_git());
-    if (chosen.ok()) continue;
-    const v1::SourceRange& range = step.range();
-    return absl::Status(chosen.code(), Av(fmt::format("{}:{}:{}: {}: {}", range.file(), range.first_line(),
-                                                      std::max(range.column(), 1u), step.instruction(),
-                                                      Sv(chosen.message()))));
+    if (!chosen.ok()) return AtStep(step, chosen);
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/git_context.h"
+#include "coordinator/buildkit/solve/sources/git_context.h"
 
 #include <utility>
 
@@ -9,7 +9,7 @@
 #include "common/rpc/channel.h"
 #include "coordinator/buildkit/session/agent_socket.h"
 #include "coordinator/buildkit/session/client_agents.h"
-#include "coordinator/buildkit/session/client_secrets.h"
+#include "coordinator/buildkit/solve/sources/client_word.h"
 #include "coordinator/submissions/context_files.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -35,38 +35,15 @@ bool MayBeRefused(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status);
 }
 
-// What a client says that it is, and how.
-struct OwnWord {
-  std::string value;
-  bool is_token = false;
-
-  bool empty() const { return value.empty(); }
-};
-
-absl::StatusOr<std::shared_ptr<ClientSession>> SessionFor(const SolveServices& services,
-                                                          const ClientBuild& build,
-                                                          const std::stop_token& stop) {
-  auto session =
-      services.sessions.Wait(build.request().session(), build.caller().key, kSessionPatience, stop);
-  // A client without a session has nothing to say.
-  if (absl::IsNotFound(session.status())) return std::shared_ptr<ClientSession>();
-  return session;
-}
-
-// The client's word for the host; empty: it has none. That of the host comes before that of all.
-absl::StatusOr<OwnWord> ClientWordFor(const SolveServices& services, const ClientBuild& build,
-                                      const std::string& host, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionFor(services, build, stop));
-  if (session == nullptr) return OwnWord();
+// That of the host comes before that of all.
+absl::StatusOr<ClientWord> ClientWordFor(const SolveServices& services, const ClientBuild& build,
+                                         const std::string& host, const std::stop_token& stop) {
+  std::vector<std::string> names;
   for (const std::string& suffix : {"." + host, std::string()}) {
-    for (const std::string_view name : {kHeaderSecret, kTokenSecret}) {
-      ASSIGN_OR_RETURN(WipedSecrets<v1::Secret> secrets,
-                       ReadClientSecrets(*session, {std::string(name) + suffix}, stop));
-      if (secrets.empty() || secrets[0].value().empty()) continue;
-      return OwnWord{std::move(*secrets[0].mutable_value()), name == kTokenSecret};
-    }
+    for (const std::string_view name : {kHeaderSecret, kTokenSecret})
+      names.push_back(std::string(name) + suffix);
   }
-  return OwnWord();
+  return AskClient(services, build, names, stop);
 }
 
 // The URL as git is given it: without what names a revision.
@@ -89,16 +66,39 @@ absl::StatusOr<GitContext> CheckOutPrivately(const SolveServices& services, cons
   files.folder = own.checkout.folder;
   // Which file is the Dockerfile the caller knows.
   files.dockerfile = "";
+  ASSIGN_OR_RETURN(const fetch::GitReference reference,
+                   fetch::ParseGitReference(wish.url, fetch::GitShorthand::kAllow));
+  files.keep_times = reference.commit_times;
   v1::Recipe taken;
   std::vector<std::string> notes;
   RETURN_IF_ERROR(TakeContext(files, services.blobs, services.clock, stop, &taken, &notes));
   return GitContext{FromProto(taken.context_root()), own.checkout.commit, own.checkout.commit_time};
 }
 
+absl::StatusOr<GitContext> FetchByWord(const SolveServices& services, const GitWish& wish,
+                                       const ClientWord& word, const std::stop_token& stop) {
+  std::string url = wish.url;
+  fetch::GitAccess access;
+  const AtScopeEnd wipe([&] {
+    Wipe(&url);
+    Wipe(&access.authorization);
+  });
+  if (word.name().starts_with(kTokenSecret)) {
+    const size_t authority = wish.url.find("://") + 3;
+    url = fmt::format("{}{}:{}@{}", wish.url.substr(0, authority), kTokenUser, EncodePercent(word.value()),
+                      wish.url.substr(authority));
+  } else {
+    RETURN_IF_ERROR(CheckHeader(word));
+    access.header_scope = HeaderScopeOf(RemoteOf(wish.url));
+    access.authorization = word.value();
+  }
+  return CheckOutPrivately(services, wish, url, access, stop);
+}
+
 // NOT_FOUND: the client forwards no such agent.
 absl::StatusOr<GitContext> FetchByAgent(const SolveServices& services, const ClientBuild& build,
                                         const GitWish& wish, const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionFor(services, build, stop));
+  ASSIGN_OR_RETURN(const std::shared_ptr<ClientSession> session, SessionOfBuild(services, build, stop));
   if (session == nullptr) return absl::NotFoundError("no session");
   ASSIGN_OR_RETURN(const std::string missing, MissingAgents(*session, {wish.agent}, stop));
   if (!missing.empty()) return absl::NotFoundError(missing);
@@ -161,27 +161,35 @@ absl::StatusOr<GitContext> FetchGitContext(const SolveServices& services, const 
   absl::StatusOr<GitContext> shared = FetchShared(services, wish, progress, stop);
   const std::string host = TokenHostOf(wish.url);
   if (shared.ok() || !MayBeRefused(shared.status()) || host.empty()) return shared;
-  ASSIGN_OR_RETURN(OwnWord word, ClientWordFor(services, build, host, stop));
+  ASSIGN_OR_RETURN(const ClientWord word, ClientWordFor(services, build, host, stop));
   if (word.empty()) return shared.status();
-  std::string url = wish.url;
-  fetch::GitAccess access;
-  if (word.is_token) {
-    const size_t authority = wish.url.find("://") + 3;
-    url = fmt::format("{}{}:{}@{}", wish.url.substr(0, authority), kTokenUser, EncodePercent(word.value),
-                      wish.url.substr(authority));
-  } else if (word.value.find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos) {
-    Wipe(&word.value);
-    return absl::InvalidArgumentError(
-        "secret GIT_AUTH_HEADER: expected one line: \"basic ...\", \"bearer ...\"");
-  } else {
-    access.header_scope = HeaderScopeOf(RemoteOf(wish.url));
-    access.authorization = word.value;
+  return FetchByWord(services, wish, word, stop);
+}
+
+absl::StatusOr<std::optional<GitContext>> FetchGitPrivately(const SolveServices& services,
+                                                            const ClientBuild& build, const GitWish& wish,
+                                                            const RemoteSources::OnProgress& progress,
+                                                            std::stop_token stop) {
+  const auto kept = [](absl::StatusOr<GitContext> fetched) -> absl::StatusOr<std::optional<GitContext>> {
+    RETURN_IF_ERROR(fetched.status());
+    return std::optional<GitContext>(*std::move(fetched));
+  };
+  if (fetch::IsSshUrl(wish.url)) {
+    auto fetched = FetchByAgent(services, build, wish, stop);
+    if (absl::IsNotFound(fetched.status())) return std::optional<GitContext>();
+    return kept(std::move(fetched));
   }
-  auto own = CheckOutPrivately(services, wish, url, access, stop);
-  Wipe(&word.value);
-  Wipe(&url);
-  Wipe(&access.authorization);
-  return own;
+  const std::string host = TokenHostOf(wish.url);
+  if (host.empty()) return std::optional<GitContext>();
+  // Most clients have no secrets at all, and a repository is then asked only by who plans.
+  ASSIGN_OR_RETURN(const bool has_secrets, HasSecrets(services, build, stop));
+  if (!has_secrets) return std::optional<GitContext>();
+  const absl::Status shared =
+      services.sources.FetchGit(wish.url, wish.checksum, wish.keep_git_dir, progress, stop).status();
+  if (shared.ok() || !MayBeRefused(shared)) return std::optional<GitContext>();
+  ASSIGN_OR_RETURN(const ClientWord word, ClientWordFor(services, build, host, stop));
+  if (word.empty()) return std::optional<GitContext>();
+  return kept(FetchByWord(services, wish, word, stop));
 }
 
 }  // namespace crossmill::coordinator::buildkit

@@ -1,4 +1,4 @@
-#include "coordinator/buildkit/solve/source_files.h"
+#include "coordinator/buildkit/solve/sources/source_files.h"
 
 #include <fnmatch.h>
 
@@ -9,8 +9,9 @@
 #include "common/base/utf8.h"
 #include "common/words/platform.h"
 #include "coordinator/buildkit/files/context_tree.h"
-#include "coordinator/buildkit/solve/git_context.h"
 #include "coordinator/buildkit/solve/recipe_preview.h"
+#include "coordinator/buildkit/solve/sources/git_context.h"
+#include "coordinator/buildkit/solve/sources/http_source.h"
 
 namespace crossmill::coordinator::buildkit {
 namespace {
@@ -40,8 +41,11 @@ absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientBuild& 
     }
     return *result.fetched;
   }
-  ASSIGN_OR_RETURN(const RemoteSources::File file,
-                   services.sources.FetchFile(source.url, attribute("http.checksum"), nullptr, stop));
+  const FileWish wish{.url = source.url,
+                      .checksum = attribute("http.checksum"),
+                      .header_secret = attribute("http.authheadersecret")};
+  ASSIGN_OR_RETURN(const UrlFile got, FetchClientFile(services, build, wish, nullptr, stop));
+  const RemoteSources::File& file = got.file;
   std::string name = attribute("http.filename");
   if (name.empty()) name = file.name.empty() ? "context" : file.name;
   return TreeOfFile(services.blobs, name, file.digest);
