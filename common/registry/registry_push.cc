@@ -21,10 +21,14 @@ using registry_errors::StatusFor;
 namespace {
 
 constexpr int64_t kLeastChunk = 1 << 20;
+// Of a blob that is compared with its digest while it is sent.
+constexpr int64_t kMostHashed = 64 << 20;
 
 absl::Status IgnoreBody(const http::HttpResponse&, std::string_view) { return absl::OkStatus(); }
 
-// A blob as a request's body: read in order, opened anew where a repeated request needs it.
+// A blob as a request's body: read in order, opened anew where a repeated request needs it. One that is large
+// is not hashed on its way: the registry does that, and here it would be done between two reads of the
+// socket.
 class BlobBody {
  public:
   BlobBody(BlobStore& store, const Digest& digest, int64_t begin)
@@ -37,6 +41,8 @@ class BlobBody {
     }
     ASSIGN_OR_RETURN(const size_t count, reader_->Read(buffer, size));
     position_ += static_cast<int64_t>(count);
+    // Only what is read from its beginning is hashed.
+    if (begin_ == 0 && offset == 0 && digest_.size > kMostHashed) reader_.reset();
     return count;
   }
 
@@ -187,8 +193,54 @@ class RegistryClient::BlobUpload {
   }
 
   absl::Status Send() {
-    if (digest_.size > chunk_ && chunks_allowed_) RETURN_IF_ERROR(SendChunks());
+    if (digest_.size <= chunk_ || !chunks_allowed_) return Complete();
+    if (whole_allowed_ && digest_.size <= client_.options_.whole_bytes) {
+      ASSIGN_OR_RETURN(const bool sent, SendWhole());
+      if (sent) return absl::OkStatus();
+      // Part of the body may have arrived: a session of its own.
+      RETURN_IF_ERROR(Begin("").status());
+    }
+    RETURN_IF_ERROR(SendChunks());
     return Complete();
+  }
+
+  // In one request, once. False: in chunks it may go.
+  absl::StatusOr<bool> SendWhole() {
+    whole_allowed_ = false;
+    auto answer = Transfer(LastRequest(), digest_.size);
+    if (answer.ok() && IsSuccess(answer->response.status)) {
+      RETURN_IF_ERROR(Check(answer->response));
+      return true;
+    }
+    if (answer.ok() && answer->response.status == 413) return false;
+    if (answer.ok() && !IsTransient(answer->response.status)) {
+      // Our own bytes may be the reason.
+      RETURN_IF_ERROR(CheckOwn());
+      return Refused(*answer);
+    }
+    if (!answer.ok() && answer.status().code() != absl::StatusCode::kUnavailable)
+      return Placed(answer.status(), target_.reference, endpoint_.host);
+    RETURN_IF_ERROR(client_.Wait(0, answer.ok() ? &answer->response : nullptr, hooks_.stop));
+    // The answer may have been lost after the deed.
+    return client_.HasBlob(target_, digest_, hooks_.stop);
+  }
+
+  // DATA_LOSS: the blob does not have its digest.
+  absl::Status CheckOwn() const {
+    ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, store_.Open(digest_, 0));
+    std::string buffer(256 << 10, '\0');
+    while (true) {
+      ASSIGN_OR_RETURN(const size_t count, reader->Read(buffer.data(), buffer.size()));
+      if (count == 0) return absl::OkStatus();
+      if (hooks_.stop.stop_requested()) return absl::CancelledError("the push was cancelled");
+    }
+  }
+
+  // What ends the session.
+  http::HttpRequest LastRequest() const {
+    http::HttpRequest request = Request("PUT", WithDigest(location_, digest_));
+    request.headers.emplace_back("Content-Type", "application/octet-stream");
+    return request;
   }
 
   // All bytes, chunk by chunk. Nothing is left to send when it returns OK, or chunks are not allowed.
@@ -250,9 +302,7 @@ class RegistryClient::BlobUpload {
   // Ends the session, with what has not been sent as body.
   absl::Status Complete() {
     for (int attempt = 0;; ++attempt) {
-      http::HttpRequest request = Request("PUT", WithDigest(location_, digest_));
-      request.headers.emplace_back("Content-Type", "application/octet-stream");
-      auto answer = Transfer(std::move(request), digest_.size - done_);
+      auto answer = Transfer(LastRequest(), digest_.size - done_);
       if (answer.ok() && IsSuccess(answer->response.status)) return Check(answer->response);
       const bool transient = answer.ok() ? IsTransient(answer->response.status)
                                          : answer.status().code() == absl::StatusCode::kUnavailable;
@@ -306,6 +356,7 @@ class RegistryClient::BlobUpload {
   const std::string what_;
   std::string location_;
   int64_t done_ = 0;
+  bool whole_allowed_ = true;
   bool chunks_allowed_ = true;
   // The session is gone; a new one may do.
   bool lost_ = false;

@@ -233,6 +233,7 @@ TEST_F(DockerRegistryTest, BrokenPushIsMended) {
   RegistryOptions options = Options();
   options.attempts = 4;
   options.chunk_bytes = 2 << 20;
+  options.whole_bytes = 0;
   options.first_wait = absl::Milliseconds(100);
   RegistryClient client(breaking, options);
   PushOptions push;

@@ -22,6 +22,7 @@ class RegistryPushTest : public testing::Test {
     RegistryOptions options;
     options.sleep = [this](absl::Duration duration) { slept_.push_back(duration); };
     options.chunk_bytes = 1000;
+    options.whole_bytes = 0;
     return options;
   }
   static FakeAnswer Status(int status, std::map<std::string, std::string> headers = {}) {
@@ -90,6 +91,49 @@ TEST_F(RegistryPushTest, LargeBlobGoesInChunks) {
   std::string sent;
   for (const auto& request : http_.requests()) sent += request.method == "PATCH" ? request.body : "";
   EXPECT_EQ(sent, blob_);
+}
+
+TEST_F(RegistryPushTest, LargeBlobIsTriedInOneRequest) {
+  Begins();
+  http_.Answer("PUT https://r.example/up/1?state=a&" + end_,
+               Status(201, {{"docker-content-digest", digest_.Oci()}}));
+  RegistryOptions options = Options();
+  options.whole_bytes = 2500;
+  RegistryClient client(http_, options);
+  ASSERT_OK(Put(client, digest_));
+  EXPECT_THAT(Asked(),
+              testing::ElementsAre(head_, "POST /v2/app/blobs/uploads/", "PUT /up/1?state=a&" + end_));
+  EXPECT_EQ(http_.requests().back().body, blob_);
+}
+
+TEST_F(RegistryPushTest, WhatIsTooLargeOrBreaksGoesInChunksAfterThat) {
+  for (const FakeAnswer& first : {Status(413), Broken(), Status(503)}) {
+    FakeHttpClient http;
+    http.Answer("POST https://r.example/v2/app/blobs/uploads/", Status(202, {{"location", "/up/1"}}));
+    http.Answer("POST https://r.example/v2/app/blobs/uploads/", Status(202, {{"location", "/up/2"}}));
+    http.Answer("PUT https://r.example/up/1?" + end_, first);
+    http.Answer("PATCH https://r.example/up/2", Status(202));
+    http.Answer("PUT https://r.example/up/2?" + end_, Status(201));
+    RegistryOptions options = Options();
+    options.whole_bytes = 1 << 20;
+    // The first request is no attempt of the chunks.
+    options.attempts = 1;
+    RegistryClient client(http, options);
+    ASSERT_OK(Put(client, digest_));
+    std::string sent;
+    for (const auto& request : http.requests()) sent += request.method == "PATCH" ? request.body : "";
+    EXPECT_EQ(sent, blob_);
+  }
+}
+
+TEST_F(RegistryPushTest, ARefusalOfTheWholeIsFinal) {
+  Begins();
+  http_.Answer("PUT https://r.example/up/1?state=a&" + end_, Status(400));
+  RegistryOptions options = Options();
+  options.whole_bytes = 2500;
+  RegistryClient client(http_, options);
+  EXPECT_FALSE(Put(client, digest_).ok());
+  EXPECT_EQ(Asked().size(), 3u);
 }
 
 TEST_F(RegistryPushTest, BrokenUploadGoesOnWhereTheRegistrySays) {
