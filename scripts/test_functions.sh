@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # $results and $jobs are the caller's
 
-step() { printf '\n==> %s\n' "$*"; }
+# With the minutes since the beginning: of a run that is cut off, too, one sees where its time went.
+step() { printf '\n==> %s (after %d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
 
 # configure PRESET [CMAKE OPTION]...: unless the folder is there.
 configure() {

@@ -65,6 +65,7 @@ class BuildCommand {
   absl::Status ReadOffers();
   absl::Status ReadRecipe();
   absl::StatusOr<int64_t> Submit();
+  absl::StatusOr<v1::SubmitBuildResponse> SendSubmission();
   absl::StatusOr<int> Detach();
   // What is done with the image afterwards, or told of it, needs its digest.
   bool TakesImage() const;
@@ -231,13 +232,35 @@ absl::Status BuildCommand::ReadRecipe() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> BuildCommand::Submit() {
+absl::StatusOr<v1::SubmitBuildResponse> BuildCommand::SendSubmission() {
+  if (submission_.fetched_sources_size() > 0) {
+    // What was fetched with a client's credentials only the coordinator says: it takes its own record.
+    if (flags_.no_cache || flags_.pull) {
+      return absl::InvalidArgumentError(
+          "--no-cache, --pull: what ADD names was fetched with the credentials of a client of Docker's; such "
+          "a "
+          "build is retried as it was, or built again with that client");
+    }
+    v1::RetryBuildRequest request;
+    const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
+    ASSIGN_OR_RETURN(const int64_t retried, ParseBuildId(flags_.retried));
+    request.set_build_id(retried);
+    request.set_idempotency_key(flags_.idempotency_key.empty() ? NewIdempotencyKey()
+                                                               : flags_.idempotency_key);
+    for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
+    return session_.Call(*farm_->builds, &v1::Builds::StubInterface::RetryBuild, request,
+                         Session::Repeat::kAwaitStart);
+  }
   v1::SubmitBuildRequest request;
   const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
   *request.mutable_submission() = submission_;
   request.set_idempotency_key(flags_.idempotency_key);
   for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
-  const auto response = SubmitOnce(session_, *farm_, request);
+  return SubmitOnce(session_, *farm_, request);
+}
+
+absl::StatusOr<int64_t> BuildCommand::Submit() {
+  const auto response = SendSubmission();
   if (response.ok()) {
     if (response->existing())
       progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
