@@ -158,10 +158,10 @@ class ClientsTest(BuildxCase):
             result = self.buildx("du", "--format", "json", *[word for text in words for word in ("--filter", text)])
             self.assertEqual(result.returncode, 0, self.story(result))
             self.assertEqual(bool(result.stdout.strip()), found, (words, result.stdout))
-        for words in (["size=1"], ["until=24h"]):
-            refused = self.buildx("du", "--filter", *words)
-            self.assertNotEqual(refused.returncode, 0, self.story(refused))
-            self.assert_says(refused, words[0].split("=")[0])
+        # An age (until=24h) buildx keeps to itself here.
+        refused = self.buildx("du", "--filter", "size=1")
+        self.assertNotEqual(refused.returncode, 0, self.story(refused))
+        self.assert_says(refused, "size")
 
     def test_prune(self):
         result = self.buildx("prune", "-f")
