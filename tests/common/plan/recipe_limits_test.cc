@@ -72,7 +72,7 @@ TEST_F(RecipeLimitsTest, EachIsToldWithItsNumbers) {
 // Each of these would take gigabytes or days. What it may ask for is little: sanitizers make it thirty times
 // as long.
 TEST_F(RecipeLimitsTest, WhatIsSmallAndUnfoldsIsRefusedWithItsPlace) {
-  work_ = 200'000'000;
+  work_ = 100'000'000;
   std::string doubled = "FROM scratch\nENV A=aaaaaaaaaaaaaaaa\n";
   for (int i = 0; i < 10; ++i) doubled += "ENV A=$A$A\n";
   EXPECT_EQ(Problem(doubled), "");
