@@ -200,6 +200,12 @@ absl::Status BuildCommand::TakeSubmission() {
   ASSIGN_OR_RETURN(submission_,
                    session_.Call(*farm_->builds, &v1::Builds::StubInterface::GetSubmission, request));
   v1::BuildOptions& options = *submission_.mutable_options();
+  // SendSubmission has it retried from the coordinator's record, where nothing can be changed.
+  if (submission_.fetched_sources_size() > 0 && (flags_.no_cache || flags_.pull || !flags_.agents.empty())) {
+    return absl::InvalidArgumentError(
+        "--no-cache, --pull, --ssh: what ADD names was fetched with the credentials of a client of Docker's; "
+        "build it again with that client, or retry it as it was");
+  }
   if (flags_.no_cache) options.set_no_cache(true);
   if (flags_.pull) options.set_pull(true);
   // An epoch that was given stays; everything else that depends on the time of submission is new.
@@ -235,12 +241,6 @@ absl::Status BuildCommand::ReadRecipe() {
 absl::StatusOr<v1::SubmitBuildResponse> BuildCommand::SendSubmission() {
   if (submission_.fetched_sources_size() > 0) {
     // What was fetched with a client's credentials only the coordinator says: it takes its own record.
-    if (flags_.no_cache || flags_.pull) {
-      return absl::InvalidArgumentError(
-          "--no-cache, --pull: what ADD names was fetched with the credentials of a client of Docker's; such "
-          "a "
-          "build is retried as it was, or built again with that client");
-    }
     v1::RetryBuildRequest request;
     const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
     ASSIGN_OR_RETURN(const int64_t retried, ParseBuildId(flags_.retried));

@@ -257,8 +257,8 @@ absl::StatusOr<RecipeReader::Download> RecipeReader::FetchUrl(
   const FileWish wish{.url = chosen.url,
                       .checksum = chosen.checksum,
                       .header_secret = header == attributes.end() ? "" : header->second};
-  ASSIGN_OR_RETURN(UrlFile got, FetchClientFile(services_, build_, wish, progress, stop_));
-  return Download{chosen.url, std::move(got.file)};
+  ASSIGN_OR_RETURN(RemoteSources::File file, FetchClientFile(services_, build_, wish, progress, stop_));
+  return Download{chosen.url, std::move(file)};
 }
 
 absl::StatusOr<RecipeReader::FetchedContext> RecipeReader::FetchHttp(

@@ -114,7 +114,10 @@ class PrivateSourcesTest(SourcesCase):
         result = self.bx("--secret", "id=GIT_AUTH_TOKEN,env=TOKEN", env={"TOKEN": TOKEN})
         again = self.farm.cli("retry", self.number_of(result))
         self.assertEqual(again.returncode, 0, self.story(again))
-        self.assertNotEqual(self.farm.cli("retry", "--no-cache", self.number_of(result)).returncode, 0)
+        for flags in (["--no-cache"], ["--pull"], ["--ssh", "default"]):
+            refused = self.farm.cli("retry", *flags, self.number_of(result))
+            self.assert_exit(refused, 2)
+            self.assert_says(refused, "build it again with that client")
 
     # ---- files ----
 

@@ -10,7 +10,6 @@
 #include "common/base/status.h"
 #include "common/fetch/git_reference.h"
 #include "common/plan/step_sources.h"
-#include "coordinator/buildkit/solve/sources/client_word.h"
 #include "coordinator/buildkit/solve/sources/git_context.h"
 #include "coordinator/buildkit/solve/sources/http_source.h"
 
@@ -43,17 +42,14 @@ class AddedSources {
 
  private:
   Fetched FetchFile(v1::FetchedSource source) {
-    if (HeaderSecretsOf(source.url()).empty()) return std::optional<v1::FetchedSource>();
-    // A client without secrets is asked nothing, and the file only by who plans.
-    ASSIGN_OR_RETURN(const ClientWord word,
-                     AskClient(services_, build_, HeaderSecretsOf(source.url()), stop_));
-    if (word.empty()) return std::optional<v1::FetchedSource>();
     const FileWish wish{.url = source.url(), .checksum = source.checksum(), .header_secret = {}};
-    ASSIGN_OR_RETURN(const UrlFile fetched, FetchClientFile(services_, build_, wish, nullptr, stop_));
+    ASSIGN_OR_RETURN(const std::optional<RemoteSources::File> file,
+                     FetchFilePrivately(services_, build_, wish, nullptr, stop_));
+    if (!file) return std::optional<v1::FetchedSource>();
     Tell(source.url());
-    ToProto(fetched.file.digest, source.mutable_file());
-    source.set_name(fetched.file.name);
-    source.set_time(fetched.file.mtime);
+    ToProto(file->digest, source.mutable_file());
+    source.set_name(file->name);
+    source.set_time(file->mtime);
     return std::optional<v1::FetchedSource>(std::move(source));
   }
 

@@ -29,9 +29,9 @@ std::vector<std::string> HeaderSecretsOf(std::string_view url) {
   return {std::string(kFileToken) + host, std::string(kFileHeader) + host};
 }
 
-absl::StatusOr<UrlFile> FetchClientFile(const SolveServices& services, const ClientBuild& build,
-                                        const FileWish& wish, const RemoteSources::OnProgress& progress,
-                                        const std::stop_token& stop) {
+absl::StatusOr<std::optional<RemoteSources::File>> FetchFilePrivately(
+    const SolveServices& services, const ClientBuild& build, const FileWish& wish,
+    const RemoteSources::OnProgress& progress, const std::stop_token& stop) {
   std::vector<std::string> names = HeaderSecretsOf(wish.url);
   if (!names.empty() && !wish.header_secret.empty()) names = {wish.header_secret};
   ClientWord word;
@@ -43,18 +43,24 @@ absl::StatusOr<UrlFile> FetchClientFile(const SolveServices& services, const Cli
                                                   Printable(fetch::WithoutCredentials(wish.url)),
                                                   Printable(wish.header_secret)));
   }
-  if (word.empty()) {
-    ASSIGN_OR_RETURN(RemoteSources::File file,
-                     services.sources.FetchFile(wish.url, wish.checksum, progress, stop));
-    return UrlFile{std::move(file), false};
-  }
+  if (word.empty()) return std::optional<RemoteSources::File>();
   RETURN_IF_ERROR(CheckHeader(word));
   const bool is_token = wish.header_secret.empty() && word.name().starts_with(kFileToken);
   std::string authorization = (is_token ? "Bearer " : "") + word.value();
   const AtScopeEnd wipe([&authorization] { Wipe(&authorization); });
   ASSIGN_OR_RETURN(RemoteSources::File file,
                    services.sources.FetchPrivateFile(wish.url, wish.checksum, authorization, progress, stop));
-  return UrlFile{std::move(file), true};
+  return std::optional<RemoteSources::File>(std::move(file));
+}
+
+absl::StatusOr<RemoteSources::File> FetchClientFile(const SolveServices& services, const ClientBuild& build,
+                                                    const FileWish& wish,
+                                                    const RemoteSources::OnProgress& progress,
+                                                    const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(std::optional<RemoteSources::File> file,
+                   FetchFilePrivately(services, build, wish, progress, stop));
+  if (file) return *std::move(file);
+  return services.sources.FetchFile(wish.url, wish.checksum, progress, stop);
 }
 
 }  // namespace crossmill::coordinator::buildkit

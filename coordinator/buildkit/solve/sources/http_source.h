@@ -2,6 +2,7 @@
 // everybody.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -22,17 +23,18 @@ struct FileWish {
   std::string header_secret;
 };
 
-struct UrlFile {
-  RemoteSources::File file;
-  // It came with the client's word, and is for its build alone: nobody else is given it by the URL.
-  bool is_private = false;
-};
+// What the client has a word for, fetched with that for its build alone: nobody else is given it by the URL.
+// Nothing: it has none. A word goes over https only, but for this machine. INVALID_ARGUMENT: it can be no
+// header, or the client does not have the secret that the wish names.
+absl::StatusOr<std::optional<RemoteSources::File>> FetchFilePrivately(
+    const SolveServices& services, const ClientBuild& build, const FileWish& wish,
+    const RemoteSources::OnProgress& progress, const std::stop_token& stop);
 
-// A client's word goes over https only, but for this machine. INVALID_ARGUMENT: it can be no header, or the
-// client does not have the secret that the wish names.
-absl::StatusOr<UrlFile> FetchClientFile(const SolveServices& services, const ClientBuild& build,
-                                        const FileWish& wish, const RemoteSources::OnProgress& progress,
-                                        const std::stop_token& stop);
+// The same, and else as for everybody.
+absl::StatusOr<RemoteSources::File> FetchClientFile(const SolveServices& services, const ClientBuild& build,
+                                                    const FileWish& wish,
+                                                    const RemoteSources::OnProgress& progress,
+                                                    const std::stop_token& stop);
 
 // The names of the secrets for the URL's host, in the order in which they count; none: no word of a client's
 // goes there. Pure.

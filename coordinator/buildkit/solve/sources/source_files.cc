@@ -44,8 +44,7 @@ absl::StatusOr<Digest> TreeOf(const SolveServices& services, const ClientBuild& 
   const FileWish wish{.url = source.url,
                       .checksum = attribute("http.checksum"),
                       .header_secret = attribute("http.authheadersecret")};
-  ASSIGN_OR_RETURN(const UrlFile got, FetchClientFile(services, build, wish, nullptr, stop));
-  const RemoteSources::File& file = got.file;
+  ASSIGN_OR_RETURN(const RemoteSources::File file, FetchClientFile(services, build, wish, nullptr, stop));
   std::string name = attribute("http.filename");
   if (name.empty()) name = file.name.empty() ? "context" : file.name;
   return TreeOfFile(services.blobs, name, file.digest);
