@@ -1,22 +1,15 @@
 #include "coordinator/buildkit/history/history_filter.h"
 
-#include <re2/re2.h>
-
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 #include "common/fetch/git_reference.h"
 
 namespace crossmill::coordinator::buildkit {
 namespace {
-
-constexpr size_t kMostConditions = 100;
-constexpr size_t kLongestCondition = 4 << 10;
 
 // "KEY OPERATOR VALUE"; without an operator the key alone.
 struct Words {
@@ -29,10 +22,6 @@ Words Cut(std::string_view text, const std::vector<std::string_view>& signs) {
       return {text.substr(0, at), sign, text.substr(at + sign.size())};
   }
   return {text, "", ""};
-}
-
-absl::Status MeansNothing(std::string_view condition, std::string_view expected) {
-  return absl::InvalidArgumentError(fmt::format("filter {}: expected {}", Printable(condition), expected));
 }
 
 int64_t SecondsOf(const google::protobuf::Timestamp& time) { return time.seconds(); }
@@ -85,37 +74,17 @@ std::optional<std::string> FieldOf(const bk::BuildHistoryRecord& record, std::st
   return repository.empty() ? std::nullopt : std::optional(repository);
 }
 
-std::string Unquoted(std::string_view value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-    value = value.substr(1, value.size() - 2);
-  return std::string(value);
-}
-
-absl::StatusOr<std::function<bool(const bk::BuildHistoryRecord&)>> FieldCondition(std::string_view text) {
+absl::StatusOr<std::function<bool(const bk::BuildHistoryRecord&)>> HistoryCondition(std::string_view text,
+                                                                                    absl::Time now) {
+  ASSIGN_OR_RETURN(auto of_time, TimeCondition(text, now));
+  if (of_time) return *std::move(of_time);
   const Words words = Cut(text, {"==", "!=", "~="});
   const std::string key(words.key);
   if (key != "ref" && key != "status" && key != "repository")
     return MeansNothing(text, "ref, status, repository, startedAt, completedAt or duration");
-  const std::string value = Unquoted(words.value);
-  if (words.sign.empty()) {
-    if (key != text) return MeansNothing(text, "==, != or ~=");
-    return [key](const bk::BuildHistoryRecord& record) { return FieldOf(record, key).has_value(); };
-  }
-  if (words.sign == "~=") {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    const auto expression = std::make_shared<const re2::RE2>(value, options);
-    if (!expression->ok()) return MeansNothing(text, "a regular expression");
-    return [key, expression](const bk::BuildHistoryRecord& record) {
-      const auto field = FieldOf(record, key);
-      return field && re2::RE2::PartialMatch(*field, *expression);
-    };
-  }
-  const bool equal = words.sign == "==";
-  return [key, value, equal](const bk::BuildHistoryRecord& record) {
-    const auto field = FieldOf(record, key);
-    return equal ? field && *field == value : !field || *field != value;
-  };
+  return FieldCondition<bk::BuildHistoryRecord>(
+      text, words.sign, words.value,
+      [key](const bk::BuildHistoryRecord& record) { return FieldOf(record, key); });
 }
 
 }  // namespace
@@ -137,35 +106,10 @@ std::string RepositoryOf(const bk::BuildHistoryRecord& record) {
 }
 
 absl::StatusOr<HistoryFilter> HistoryFilter::Parse(const std::vector<std::string>& texts, absl::Time now) {
-  HistoryFilter filter;
-  size_t count = 0;
-  for (const std::string& text : texts) {
-    if (text.empty()) continue;
-    auto& conditions = filter.alternatives_.emplace_back();
-    for (const absl::string_view condition : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-      if (++count > kMostConditions || condition.size() > kLongestCondition)
-        return absl::InvalidArgumentError(fmt::format("a filter has {} conditions of {} bytes at most",
-                                                      kMostConditions, kLongestCondition));
-      ASSIGN_OR_RETURN(auto of_time, TimeCondition(Sv(condition), now));
-      if (of_time) {
-        conditions.push_back(*std::move(of_time));
-        continue;
-      }
-      ASSIGN_OR_RETURN(auto of_field, FieldCondition(Sv(condition)));
-      conditions.push_back(std::move(of_field));
-    }
-  }
-  return filter;
-}
-
-bool HistoryFilter::Matches(const bk::BuildHistoryRecord& record) const {
-  if (alternatives_.empty()) return true;
-  for (const std::vector<Condition>& conditions : alternatives_) {
-    bool all = true;
-    for (const Condition& condition : conditions) all = all && condition(record);
-    if (all) return true;
-  }
-  return false;
+  ASSIGN_OR_RETURN(Alternatives alternatives, Alternatives::Parse(texts, [now](std::string_view text) {
+                     return HistoryCondition(text, now);
+                   }));
+  return HistoryFilter(std::move(alternatives));
 }
 
 }  // namespace crossmill::coordinator::buildkit

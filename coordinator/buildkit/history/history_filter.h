@@ -2,12 +2,13 @@
 // meaning is that of BuildKit (solver/llbsolver/history/filter.go). Pure.
 #pragma once
 
-#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "coordinator/buildkit/history/filter_conditions.h"
 #include "moby/buildkit/v1/control.pb.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -22,11 +23,13 @@ class HistoryFilter {
   // nothing, or a limit: 100 conditions, of 4 KiB each.
   static absl::StatusOr<HistoryFilter> Parse(const std::vector<std::string>& texts, absl::Time now);
 
-  bool Matches(const bk::BuildHistoryRecord& record) const;
+  bool Matches(const bk::BuildHistoryRecord& record) const { return alternatives_.Matches(record); }
 
  private:
-  using Condition = std::function<bool(const bk::BuildHistoryRecord&)>;
-  std::vector<std::vector<Condition>> alternatives_;
+  using Alternatives = FilterAlternatives<bk::BuildHistoryRecord>;
+  explicit HistoryFilter(Alternatives alternatives) : alternatives_(std::move(alternatives)) {}
+
+  Alternatives alternatives_;
 };
 
 // "completed", "error", "canceled" or "running".

@@ -2,11 +2,12 @@
 // records (cache/manager.go, adaptUsageInfo) and of containerd's filters. Pure.
 #pragma once
 
-#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/buildkit/history/filter_conditions.h"
 #include "moby/buildkit/v1/control.pb.h"
 
 namespace crossmill::coordinator::buildkit {
@@ -21,11 +22,13 @@ class UsageFilter {
   // each.
   static absl::StatusOr<UsageFilter> Parse(const std::vector<std::string>& texts);
 
-  bool Matches(const bk::UsageRecord& record) const;
+  bool Matches(const bk::UsageRecord& record) const { return alternatives_.Matches(record); }
 
  private:
-  using Condition = std::function<bool(const bk::UsageRecord&)>;
-  std::vector<std::vector<Condition>> alternatives_;
+  using Alternatives = FilterAlternatives<bk::UsageRecord>;
+  explicit UsageFilter(Alternatives alternatives) : alternatives_(std::move(alternatives)) {}
+
+  Alternatives alternatives_;
 };
 
 }  // namespace crossmill::coordinator::buildkit
