@@ -6,9 +6,12 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,14 +46,21 @@ class FakeBuildKitClient {
 
   // What the coordinator's Control service would hand to ClientSessions::Serve.
   coordinator::buildkit::ByteStream& call() { return call_; }
-  // The client sends no more: the orderly end.
-  void HalfClose() { shutdown(call_.socket.get(), SHUT_RD); }
+  // The client sends no more: the orderly end. It still takes what is sent to it, which a socket whose one
+  // direction is shut down would not promise: its other end is told of a broken pipe, and closes both.
+  void HalfClose() { eventfd_write(call_.half_closed.get(), 1); }
   // It is gone.
   void Vanish() { call_.Cancel(); }
 
  private:
   struct Call final : coordinator::buildkit::ByteStream {
+    // What was sent before the end comes before it.
     bool Read(std::string* bytes) override {
+      pollfd wait[] = {{socket.get(), POLLIN, 0}, {half_closed.get(), POLLIN, 0}};
+      while (poll(wait, 2, -1) < 0) {
+        if (errno != EINTR) abort();
+      }
+      if (wait[0].revents == 0) return false;
       bytes->resize(32 << 10);
       const ssize_t size = read(socket.get(), bytes->data(), bytes->size());
       bytes->resize(size > 0 ? static_cast<size_t>(size) : 0);
@@ -66,6 +76,7 @@ class FakeBuildKitClient {
     }
     void Cancel() override { shutdown(socket.get(), SHUT_RDWR); }
     UniqueFd socket;
+    UniqueFd half_closed{eventfd(0, EFD_CLOEXEC)};
   };
 
   std::unique_ptr<grpc::Server> server_;
