@@ -36,6 +36,8 @@ def folder_changes(target, version):
         (f'{cross}{up}/{target}/include/c++/{version}/{target}', f'{native}{up}/include/{target}/c++/{version}'),
         (f'{cross}{up}/{target}/include/c++/{version}/backward', f'{native}{up}/include/c++/{version}/backward'),
         (f'{cross}{up}/{target}/libc++_include/c++/{version}/v1', f'{native}{up}/libc++_include/c++/{version}/v1'),
+        # Where gcc 14 looks for it.
+        (f'{cross}{up}/{target}/include/c++/v1', f'{native}{up}/include/c++/v1'),
         ('/usr/lib/gcc-cross/', '/usr/lib/gcc/'),
     ]]
 

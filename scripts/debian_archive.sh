@@ -12,11 +12,16 @@ library_packages=(
   libre2-dev libcjose-dev libjansson-dev
 )
 
-# One line "deb [options] URI SUITE COMPONENTS" per Debian archive that this machine itself uses.
+# The codename of this machine's own Debian.
+own_release() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
+
+# One line "deb [options] URI SUITE COMPONENTS" per Debian archive that this machine itself uses, with the suites of the
+# release $suite in the place of this machine's own.
 debian_sources() {
   # shellcheck disable=SC2016 # apt's own variables
   apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' 'Created-By: Packages' |
-    sort -u | awk -F'|' -v suite="$suite" '
+    sort -u | awk -F'|' -v OFS='|' -v suite="$suite" -v own="$(own_release)" '
+      own != "" && ($3 == own || index($3, own "-") == 1) { $3 = suite substr($3, length(own) + 1) }
       $1 == "Debian" && ($3 == suite || index($3, suite "-") == 1) {
         key = $2 " " $3
         if (!(key in parts)) order[++count] = key

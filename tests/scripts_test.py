@@ -143,6 +143,28 @@ class ScriptsTest(unittest.TestCase):
 
     # ---- another architecture ----
 
+    def test_another_release_comes_from_the_archives_of_this_one(self):
+        own = self.run_script("bash", "-c", "source scripts/debian_archive.sh; own_release").stdout
+        self.shim("apt-get", f"""#!/bin/sh
+cat <<'TARGETS'
+Debian|uri:/debian/|{own}|main
+Debian|uri:/debian/|{own}|contrib
+Debian|uri:/security/|{own}-security|main
+Debian|uri:/debian/|{own}er|main
+Elsewhere|uri:/other/|{own}|main
+TARGETS
+""")
+        signed = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+        for release in (own, "forky"):
+            with self.subTest(release):
+                shell = self.run_script("bash", "-euc", f"source scripts/debian_archive.sh; suite={release}; debian_sources").stdout
+                self.assertEqual(sorted(shell.splitlines()), [f"{signed} uri:/debian/ {release} contrib main",
+                                                              f"{signed} uri:/security/ {release}-security main"])
+                python = self.run_script("python3", "-c", "import sys; sys.path.insert(0, 'scripts'); import debian_archive as a; "
+                                         f"print(a.source_lines('deb', a.archives('{release}')), end='')").stdout
+                self.assertEqual(python.splitlines(), [f"{signed} uri:/debian/ {release} contrib", f"{signed} uri:/debian/ {release} main",
+                                                       f"{signed} uri:/security/ {release}-security main"])
+
     def test_an_arm_host_says_what_the_machine_lacks_and_that_it_is_a_skip(self):
         # Nothing but what the script begins with.
         for tool in ("bash", "dirname", "nproc", "id", "cat", "tr", "realpath", "uname"):

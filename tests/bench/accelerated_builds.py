@@ -32,7 +32,7 @@ import worker_steps  # noqa: E402
 # Once, before everything that is timed. With flags as those of a Python from python.org: Debian's own have the stack protector, with
 # which compilers stay emulated on bookworm.
 PREPARE = "set -e; for wheel in /work/wheels/*.whl; do " \
-          "[ ! -e $wheel ] || python3 -m zipfile -e $wheel /usr/local/lib/python3.11/dist-packages; done; "
+          "[ ! -e $wheel ] || python3 -m zipfile -e $wheel $(python3 -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))'); done; "
 PLAIN = "sed -i 's/-fstack-protector-strong//g' $(python3 -c 'import sysconfig; print(sysconfig.__file__.rsplit(\"/\", 1)[0])')" \
         "/_sysconfigdata_*.py"
 # Unpacked at a place of its own: pip's is called by chance, and is in the debug information.

@@ -1,0 +1,29 @@
+"""Where this machine has Debian's archive from, of its own release or another one (for the shell: debian_archive.sh)."""
+import pathlib
+import re
+import subprocess
+
+KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+
+def own_release(file=pathlib.Path('/etc/os-release')):
+    """The codename of this machine's Debian; '' on other systems."""
+    system = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', file.read_text(), re.M))
+    return system.get('VERSION_CODENAME', '') if system.get('ID') == 'debian' else ''
+
+
+def archives(release):
+    """(uri, suite, component) of each archive that this machine's apt knows of its own release, with the suites of `release`."""
+    text = subprocess.run(['apt-get', 'indextargets', '--format', '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)',
+                           'Created-By: Packages'], capture_output=True, text=True, check=True).stdout
+    own = own_release()
+    found = set()
+    for origin, uri, suite, component in (line.split('|') for line in text.splitlines()):
+        if origin == 'Debian' and suite.split('-')[0] == own:
+            found.add((uri, release + suite[len(own):], component))
+    return sorted(found)
+
+
+def source_lines(kind, chosen):
+    """Lines of sources.list, of kind `deb` or `deb-src`."""
+    return ''.join(f'{kind} [signed-by={KEYRING}] {uri} {suite} {component}\n' for uri, suite, component in chosen)
