@@ -180,6 +180,18 @@ class ToolsTest(unittest.TestCase):
         self.assertEqual(calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.21.0"}]), [])
 
 
+class OutputsTest(unittest.TestCase):
+    """What is no difference between two executions: what neither of two emulated ones has alike."""
+
+    def test_names_by_chance_and_what_the_emulator_says(self):
+        calibrate = script("calibrate-accelerators")
+        emulated = calibrate.by_unit({"u1.err": b"ld: /tmp/ccdw6dMm.ltrans0.ltrans.o: undefined\nqemu: uncaught target signal 11\n"})
+        self.assertEqual(emulated, calibrate.by_unit({"u1.err": b"ld: /tmp/ccWcscbk.ltrans0.ltrans.o: undefined\n"}))
+        self.assertNotEqual(emulated, calibrate.by_unit({"u1.err": b"ld: /tmp/ccWcscbk.ltrans1.ltrans.o: undefined\n"}))
+        # Of a file that a compiler left every byte counts.
+        self.assertNotEqual(calibrate.by_unit({"u1.o": b"/tmp/ccdw6dMm.o"}), calibrate.by_unit({"u1.o": b"/tmp/ccWcscbk.o"}))
+
+
 class GoRulesTest(unittest.TestCase):
     """Calls of Go's tools that are not calibrated stay emulated, however their flags are written."""
 
