@@ -10,7 +10,8 @@ import pathlib
 import re
 
 SHIPPED = pathlib.Path(__file__).resolve().parent.parent / 'deploy' / 'accelerators'
-MACHINES = {'arm64': 'b700'}
+# Of an ELF header, as binfmt_misc shows it.
+MACHINES = {'arm64': 'b700', 'arm': '2800', 'riscv64': 'f300'}
 FORMAT = 2
 # worker/accelerators/table_format.h has the numbers.
 ARGUMENTS = {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5}

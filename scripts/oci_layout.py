@@ -15,6 +15,10 @@ import tarfile
 import time
 
 
+# Of the architectures that are never without one.
+VARIANTS = {"arm64": "v8", "arm": "v7"}
+
+
 def encode(document):
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
@@ -75,8 +79,8 @@ def add_platform(layout, architecture, rootfs, created, config, created_by):
         "history": [{"created": created, "created_by": created_by}],
     }
     platform = {"architecture": architecture, "os": "linux"}
-    if architecture == "arm64":
-        document["variant"] = platform["variant"] = "v8"
+    if architecture in VARIANTS:
+        document["variant"] = platform["variant"] = VARIANTS[architecture]
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",

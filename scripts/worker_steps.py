@@ -80,7 +80,8 @@ class Runner:
 
     def run(self, parents, command, accelerate):
         """The worker's result of one RUN: v1.StepResult as JSON."""
-        task = {'name': f'step/{accelerate}', 'platform': {'os': 'linux', 'architecture': self.architecture},
+        platform = {'os': 'linux', 'architecture': self.architecture, **({'variant': 'v7'} if self.architecture == 'arm' else {})}
+        task = {'name': f'step/{accelerate}', 'platform': platform,
                 'parents': parents, 'stepTimeout': 24 * 3600, 'sourceDateEpoch': '1700000000',
                 'steps': [{'number': 2, 'instruction': 'RUN', 'text': 'RUN step', 'clampTime': '1700000001',
                            'run': {'argv': ['/bin/sh', '-c', command], 'cwd': '/', 'network': 'NETWORK_MODE_NONE',

@@ -7,6 +7,7 @@ Run by ctest, without network, emulator or worker.
 import importlib.machinery
 import importlib.util
 import json
+import math
 import pathlib
 import shutil
 import sys
@@ -178,6 +179,27 @@ class ToolsTest(unittest.TestCase):
         names = [tool["name"] for tool in calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.22.12"}])]
         self.assertEqual(names, ["go-1.22.12/compile"])
         self.assertEqual(calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.21.0"}]), [])
+
+
+class CorpusTest(unittest.TestCase):
+    def test_each_combination_of_options_meets_each_level_on_every_architecture(self):
+        corpus = script("make-accelerator-corpus")
+        self.assertEqual(math.gcd(len(corpus.LEVELS), len(corpus.EXTRAS)), 1)
+        self.assertEqual(math.gcd(len(corpus.LINKS), len(corpus.LINK_EXTRAS)), 1)
+        self.assertEqual(set(corpus.ARCHITECTURES), set(script("make-accelerators").TARGETS))
+        for name, architecture in corpus.ARCHITECTURES.items():
+            with self.subTest(name):
+                own = "{0} {1} {2} {3} {4} {5}"
+                self.assertEqual(own.format(*architecture.options).split(), list(architecture.options))
+                self.assertTrue(all(any(f"{{{number}}}" in extra for extra in corpus.EXTRAS) for number in range(6)))
+
+    def test_a_small_part_has_its_share_of_links_and_none_of_no_objects(self):
+        corpus = script("make-accelerator-corpus")
+        units = [{"name": "u0001", "folder": "zlib", "command": ["gcc"]}]
+        self.assertEqual(len(corpus.made_of(units, 0, 2, 1)), corpus.EACH_PART)
+        made = corpus.made_of(units, 0, 2, 10)
+        self.assertEqual([unit["name"] for unit in made], ["u0002", "u0003", "u0004"])
+        self.assertEqual(corpus.made_of([{**units[0], "folder": "musl"}], 0, 2, 10), [])
 
 
 class OutputsTest(unittest.TestCase):

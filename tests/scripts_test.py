@@ -143,6 +143,13 @@ class ScriptsTest(unittest.TestCase):
 
     # ---- another architecture ----
 
+    def test_what_cannot_be_emulated_is_refused_before_anything_is_changed(self):
+        for words in (["--emulate", "vax"], ["--emulate"], ["--emulate", "../x"]):
+            with self.subTest(words):
+                result = self.run_script("scripts/setup-host", *words)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn("arm (linux/arm/v7), riscv64, s390x or ppc64le", result.stderr)
+
     def test_another_release_comes_from_the_archives_of_this_one(self):
         own = self.run_script("bash", "-c", "source scripts/debian_archive.sh; own_release").stdout
         self.shim("apt-get", f"""#!/bin/sh
