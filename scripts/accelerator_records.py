@@ -72,8 +72,9 @@ def write(file, results):
 
 
 def take_over(target, manifest, emulator, shipped=SHIPPED):
-    """Puts what the repository's records say of these very tools with this emulator beside the set `target`. Lines for people."""
-    results = {name: result for file in sorted(shipped.glob('*.calibration.json')) for name, result in read(file).items()}
+    """Puts what the repository's record of the set `target` says of these very tools with this emulator beside it. Lines for people."""
+    # A tool's name is the same for every architecture.
+    results = read(shipped / f'{target.name}.calibration.json')
     lines, taken = [], {}
     for tool in manifest['tools']:
         name = tool['name']

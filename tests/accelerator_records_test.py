@@ -103,6 +103,13 @@ class TakeOverTest(Folder):
         self.assertIn("go-1.22.12/compile: not calibrated: none comes", said)
         self.assertIn(f"scripts/calibrate-accelerators {self.target}", said)
 
+    def test_another_sets_tool_of_the_same_name_says_nothing_and_hides_nothing(self):
+        other = {"gcc-12/cc1": {**self.result, "tool": records.digest_of(b"of another architecture")}}
+        records.write(self.shipped / "debian-zebra-arm.calibration.json", other)
+        self.assertIn("gcc-12/cc1: calibrated", self.take_over(manifest()))
+        (self.shipped / f"{NAME}.calibration.json").unlink()
+        self.assertIn("none comes with the repository", "\n".join(records.take_over(self.target, manifest(), self.emulator, self.shipped)))
+
     def test_whatever_differs_is_said_and_keeps_the_result_away(self):
         other = records.digest_of(b"other")
         for changes, what in (({"tool": other}, f"the calibrated one {other}"), ({"emulator": other}, f"the calibration is against {other}")):
