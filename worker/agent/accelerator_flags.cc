@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/words/worker_labels.h"
 #include "worker/host/probes.h"
 
 namespace crossmill::worker {
@@ -52,14 +53,16 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const Acceler
   if (!accelerators->active()) return nullptr;
   const std::vector<v1::StepAcceleration> sets = accelerators->sets();
   for (const v1::StepAcceleration& set : sets) LogInfo("accelerators: {}", TellSet(set));
-  const bool labelled =
-      std::any_of(info->labels().begin(), info->labels().end(),
-                  [](const v1::WorkerLabel& label) { return label.key() == "accelerators"; });
-  if (!labelled) {
-    v1::WorkerLabel& label = *info->add_labels();
-    label.set_key("accelerators");
-    label.set_value(sets.front().set());
+  // What the operator says of a set counts.
+  for (const v1::StepAcceleration& set : sets) {
+    const auto own = ParseWorkerLabel(fmt::format("accelerators/{}=yes", set.set()));
+    if (!own.ok()) return Annotate(own.status(), "a set's label, of the name of its folder");
+    const bool labelled =
+        std::any_of(info->labels().begin(), info->labels().end(),
+                    [&](const v1::WorkerLabel& label) { return label.key() == own->key(); });
+    if (!labelled) *info->add_labels() = *own;
   }
+  RETURN_IF_ERROR(Annotate(CheckWorkerLabels(*info), "labels, with one for each set"));
   return accelerators;
 }
 

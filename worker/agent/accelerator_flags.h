@@ -31,8 +31,9 @@ struct AcceleratorFlags {
   absl::Status ReadBefore(bool for_one_task);
 };
 
-// nullptr if there are none to be used: why is logged. `data` is the worker's folder. A worker that has some
-// says so by the label `accelerators=SET` (of its first set), unless its operator has given it such a label.
+// nullptr if there are none to be used: why is logged. `data` is the worker's folder. A worker says of each
+// set that it uses the label `accelerators/SET=yes`, unless its operator has given it a label of that key.
+// INVALID_ARGUMENT: the name of a set is none for a label, or there are too many.
 absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const AcceleratorFlags& flags,
                                                                    const std::string& data,
                                                                    v1::WorkerInfo* info);

@@ -1,8 +1,8 @@
 """Emulated builds with and without accelerators in a real farm: the same layers (docs/accelerators.md).
 
-Needs a calibrated set (scripts/make-accelerators, scripts/calibrate-accelerators) in CROSSMILL_ACCELERATORS, or in
-/var/lib/crossmill/accelerators, and the stand-in python:3.11 for linux/arm64, which has Debian's compilers. How long both took is
-printed, not judged.
+Needs a calibrated set of each release (scripts/make-accelerators, scripts/calibrate-accelerators) in CROSSMILL_ACCELERATORS, or in
+/var/lib/crossmill/accelerators, and the stand-ins python:3.11 and python:3.13 for linux/arm64, which have Debian's compilers. How
+long both took is printed, not judged.
 """
 import json
 import os
@@ -16,10 +16,9 @@ import stand_ins
 from farm import FarmTestCase, can_run_arm64, main, step, text_of_log
 
 SETS = pathlib.Path(os.environ.get("CROSSMILL_ACCELERATORS") or "/var/lib/crossmill/accelerators")
-LABEL = "accelerators=debian-bookworm-arm64"
 # Each RUN makes its own layer, and is judged alone.
 RECIPE = """
-FROM python:3.11
+FROM IMAGE
 COPY . /c
 WORKDIR /c
 RUN for i in 1 2 3 4; do gcc -O2 -g -DNUMBER=$i -c unit.c -o unit$i.o || exit 1; done
@@ -29,7 +28,7 @@ RUN gcc -v -c unit.c 2>&1 | sed 's,/tmp/cc[^.]*,NAME,g' >verbose; gcc -print-sea
 RUN gcc -Wall -E unit.c >unit.i && gcc -M unit.c >unit.d && gcc -S -fverbose-asm unit.c && ! gcc -Werror -Wall -c warned.c 2>warned
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && gcc @arguments && gcc -pipe -save-temps -c unit.c -o saved.o
 RUN gcc -x c-header header.h -o header.h.gch && gcc -Winvalid-pch -include header.h -c unit.c -o precompiled.o && rm header.h.gch
-RUN cp /usr/lib/gcc/aarch64-linux-gnu/12/cc1 /c/cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o copied.s && printf x >>cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o patched.s && rm cc1
+RUN cp $(gcc -print-prog-name=cc1) /c/cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o copied.s && printf x >>cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o patched.s && rm cc1
 """
 UNIT = """#include <stdio.h>
 #include <string.h>
@@ -45,25 +44,27 @@ int main() { std::map<std::string, int> all{{"b", 2}, {"a", 1}}; for (auto& [nam
 """
 
 
-class AcceleratorsTest(FarmTestCase):
+class Accelerated:
+    """With `release` and `image`, for a farm of two workers, of which one has the sets."""
     farm_options = {"workers": 2, "options_of": {"w1": ["--accelerators", str(SETS)]}}
 
     @classmethod
     def setUpClass(cls):
         if os.uname().machine != "x86_64" or not can_run_arm64():
             raise unittest.SkipTest("needs an x86_64 machine that emulates linux/arm64 (scripts/setup-host)")
-        records = list(SETS.glob("debian-bookworm-arm64.calibration.json"))
+        cls.set = f"debian-{cls.release}-arm64"
+        records = list(SETS.glob(f"{cls.set}.calibration.json"))
         if not records:
-            raise unittest.SkipTest(f"{SETS} has no calibrated set: scripts/make-accelerators, scripts/calibrate-accelerators")
+            raise unittest.SkipTest(f"{SETS} has no calibrated {cls.set}: scripts/make-accelerators, scripts/calibrate-accelerators")
         tools = json.loads(records[0].read_text())["tools"]
         unequal = [name for name, tool in tools.items() if tool["equal"] != tool["units"]]
         if unequal:
             raise unittest.SkipTest(f"the calibration did not pass for {', '.join(unequal)}")
-        archive = stand_ins.find("python:3.11")
+        archive = stand_ins.find(cls.image)
         if archive is None or "arm64" not in archive.name:
-            raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
+            raise unittest.SkipTest(stand_ins.why_missing(cls.image))
         super().setUpClass()
-        cls.farm.import_base("python:3.11", archive)
+        cls.farm.import_base(cls.image, archive)
 
     def sources(self):
         self.write("unit.c", UNIT)
@@ -73,13 +74,13 @@ class AcceleratorsTest(FarmTestCase):
 
     def test_the_layers_are_the_same(self):
         self.sources()
-        self.dockerfile(RECIPE)
+        self.dockerfile(RECIPE.replace("IMAGE", self.image))
         common = ("--platform", "linux/arm64", "--no-cache")
-        fast = self.build_json(*common, "--constraint", LABEL)
-        slow = self.build_json(*common, "--constraint", LABEL.replace("=", "!="))
+        fast = self.build_json(*common, "--constraint", f"accelerators/{self.set}=yes")
+        slow = self.build_json(*common, "--constraint", f"accelerators/{self.set}!=yes")
         for build, accelerated in ((fast, True), (slow, False)):
             console = text_of_log(self.farm.cli("logs", str(build["id"])).stdout)
-            self.assertEqual("accelerated by debian-bookworm-arm64" in console, accelerated, console[-3000:])
+            self.assertEqual(f"accelerated by {self.set}" in console, accelerated, console[-3000:])
         # Also where single calls stay emulated, each for its own reason.
         for line in RECIPE.strip().splitlines():
             if not line.startswith("RUN"):
@@ -90,10 +91,18 @@ class AcceleratorsTest(FarmTestCase):
 
     def test_a_replica_is_emulated_and_agrees(self):
         self.sources()
-        self.dockerfile("FROM python:3.11\nCOPY . /c\nRUN cd /c && gcc -O2 -g -c unit.c\n")
+        self.dockerfile(f"FROM {self.image}\nCOPY . /c\nRUN cd /c && gcc -O2 -g -c unit.c\n")
         build = self.build_json("--platform", "linux/arm64", "--no-cache", "--verify", "2", "--allow-same-host", "--vary", "none")
         cell, = build["cells"]
         self.assertEqual(cell["verdict"], "reproducible")
+
+
+class BookwormTest(Accelerated, FarmTestCase):
+    release, image = "bookworm", "python:3.11"
+
+
+class TrixieTest(Accelerated, FarmTestCase):
+    release, image = "trixie", "python:3.13"
 
 
 if __name__ == "__main__":
