@@ -178,7 +178,9 @@ class Client(threading.Thread):
         return None
 
     def cancel(self, arguments):
+        began = time.monotonic()
         result = self.soak.farm.cli(*[a for a in ("build", "--detach", *arguments[1:]) if a != "--json"], timeout=300)
+        self.soak.submitted(time.monotonic() - began)
         if result.returncode != 0:
             return self.soak.wrong(f"cancelled: submission failed: {result.stderr[-300:]}")
         build = int(result.stdout)
@@ -198,6 +200,7 @@ class Soak:
         self.counts = collections.Counter()
         self.ends = {}
         self.problems = []
+        self.submissions = []
 
     def goes_on(self):
         with self.lock:
@@ -208,6 +211,11 @@ class Soak:
         with self.lock:
             self.counts[kind] += 1
             self.ends[int(document["id"])] = kind
+
+    def submitted(self, seconds):
+        """By a command that begins, looks through its context, and ends when the build is there."""
+        with self.lock:
+            self.submissions.append(seconds)
 
     def wrong(self, what):
         with self.lock:
@@ -287,6 +295,8 @@ class SoakTest(unittest.TestCase):
         print(f"{sum(soak.counts.values())} builds in {took:.0f} s: {dict(soak.counts)}")
         print(f"list of builds: median {quantile(sampler.answers, 0.5) * 1000:.1f} ms, "
               f"99 % {quantile(sampler.answers, 0.99) * 1000:.1f} ms of {len(sampler.answers)}")
+        print(f"submissions, the command whole: median {quantile(soak.submissions, 0.5) * 1000:.1f} ms, "
+              f"99 % {quantile(soak.submissions, 0.99) * 1000:.1f} ms of {len(soak.submissions)}")
         for name, values in sampler.memory.items():
             tenths = [values[min(len(values) - 1, len(values) * part // 10)] // MEBI for part in range(1, 11)]
             print(f"memory of {name}, MiB after each tenth: {' '.join(map(str, tenths))}")
