@@ -19,8 +19,8 @@
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/engine/planning/source_replacements.h"
-#include "coordinator/engine/restored_leases.h"
-#include "coordinator/engine/unwanted_runs.h"
+#include "coordinator/engine/leases/restored_leases.h"
+#include "coordinator/engine/leases/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {

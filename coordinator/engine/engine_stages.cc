@@ -10,9 +10,9 @@
 #include "coordinator/core/replica_release.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/leases/restored_leases.h"
+#include "coordinator/engine/leases/unwanted_runs.h"
 #include "coordinator/engine/trust/acceleration_reports.h"
-#include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -193,7 +193,15 @@ void Engine::Begin(RunningBuild& build, const core::StageRunId& run, int first) 
   // somewhere.
   core::Requirements requirements = attempt.requirements;
   placing_.KeepAway(build, run, scheduler_, &requirements);
-  if (auto restored = board_.TakeRestored(run)) {
+  auto restored = board_.TakeRestored(run);
+  if (restored && !IsStillAsked(*restored, build.state, run, first, records_)) {
+    LogWarning(
+        "build={} task={} lease={} worker={} superseded: what it stands on is not what the step needs now",
+        run.build, attempt.task.name(), restored->lease, restored->worker);
+    Supersede(*restored, records_);
+    restored.reset();
+  }
+  if (restored) {
     // The worker's until the time-out.
     const int64_t execution = restored->execution;
     TakeUp(*std::move(restored), first, &attempt);

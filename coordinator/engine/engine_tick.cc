@@ -9,7 +9,7 @@
 #include "common/words/words.h"
 #include "coordinator/core/circumstances.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/leases/restored_leases.h"
 
 namespace crossmill::coordinator {
 namespace {
