@@ -90,9 +90,9 @@ TEST_F(RestoredLeasesTest, ALeaseOnALayerThatWasLostIsNotTakenUp) {
   ASSERT_TRUE(first);
   one->FinishStep(*first, 0);
   HasStatus(build, 0, v1::STEP_STATUS_EXECUTED);
-  one->Disconnect();
   auto two = NewWorker("w2", "host-b");
   clock_.Advance(absl::Seconds(31));
+  two->Heartbeat();
   const auto second = two->NextLease();
   ASSERT_TRUE(second);
   ASSERT_THAT(two->TaskOf(*second).parents(), testing::SizeIs(1));
@@ -124,6 +124,8 @@ TEST_F(RestoredLeasesTest, ALeaseIsNotTakenUpBehindAStepThatAnotherExecutedToo) 
   one->Disconnect();
   auto two = NewWorker("w2", "host-b");
   two->DifferOn("one");
+  // What began before it does not count for it.
+  clock_.Advance(absl::Seconds(1));
   auto submission = Submission("FROM scratch\nRUN one\nRUN three\n");
   submission.mutable_options()->set_no_cache(true);
   const int64_t other = Submit(submission);
