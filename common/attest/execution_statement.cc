@@ -129,6 +129,13 @@ absl::StatusOr<ExecutionClaim> ReadExecution(const Statement& statement) {
   ExecutionClaim claim;
   claim.layer = statement.subjects[0].sha256;
   ASSIGN_OR_RETURN(claim.platform, TextMember(statement.predicate, "platform"));
+  const auto parents = statement.predicate.find("parents");
+  if (parents == statement.predicate.end() || !parents->is_array())
+    return absl::InvalidArgumentError("\"parents\" is no array");
+  for (const SortedJson& parent : *parents) {
+    if (!parent.is_object()) return absl::InvalidArgumentError("a parent is no object");
+    ASSIGN_OR_RETURN(claim.parents.emplace_back(), TextMember(parent, "sha256"));
+  }
   ASSIGN_OR_RETURN(const SortedJson* step, ObjectMember(statement.predicate, "step"));
   ASSIGN_OR_RETURN(claim.step_key, TextMember(*step, "key"));
   ASSIGN_OR_RETURN(claim.emulated, BoolMember(statement.predicate, "emulated"));

@@ -41,6 +41,8 @@ absl::Status MatchesFacts(const Statement& stated, const ExecutionFacts& facts);
 // What others compare of a statement.
 struct ExecutionClaim {
   std::string platform;
+  // Hex sha256 of the layers below, bottom first.
+  std::vector<std::string> parents;
   std::string step_key;
   // Hex.
   std::string layer;

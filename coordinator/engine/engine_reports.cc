@@ -262,6 +262,9 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
     OnLost(task, "the worker reported a layer that is not in the blob store");
     return;
   }
+  // It would be recorded under the key of layers that it has nothing to do with.
+  if (const absl::Status same = StepStatements::CheckParents(attempt, result); !same.ok())
+    return OnLost(task, std::string(Sv(same.message())), Fault::kFarm);
   const absl::Status saved = records_.FinishExecution(attempt.execution, result, Now());
   auto row = saved.ok() ? records_.GetExecution(attempt.execution) : saved;
   if (!row.ok()) {

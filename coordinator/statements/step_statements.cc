@@ -1,5 +1,9 @@
 #include "coordinator/statements/step_statements.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "common/attest/dsse.h"
 #include "common/attest/execution_statement.h"
 #include "common/base/log.h"
@@ -32,6 +36,24 @@ absl::StatusOr<keys::PublicKey> CheckSignature(const v1::StepResult& result, con
 }
 
 }  // namespace
+
+absl::Status StepStatements::CheckParents(const core::Attempt& attempt, const v1::StepResult& result) {
+  if (result.statement().empty() || result.statement().size() > attest::kMostExecutionBytes)
+    return absl::OkStatus();
+  const auto envelope = attest::ParseEnvelope(result.statement());
+  if (!envelope.ok()) return absl::OkStatus();
+  const auto statement = attest::ParseStatement(envelope->payload);
+  if (!statement.ok()) return absl::OkStatus();
+  const auto claim = attest::ReadExecution(*statement);
+  if (!claim.ok()) return absl::OkStatus();
+  const std::vector<Digest> below = core::DiffIds(attempt.chain);
+  const bool same = std::equal(below.begin(), below.end(), claim->parents.begin(), claim->parents.end(),
+                               [](const Digest& one, const std::string& hash) { return one.hash == hash; });
+  if (same) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("worker {} executed the step on other layers ({} of them) than it has in this build ({})",
+                  attempt.worker, claim->parents.size(), below.size()));
+}
 
 absl::Status StepStatements::Keep(const core::Attempt& attempt, const v1::StepResult& result,
                                   const v1::WorkerInfo& worker, int64_t now_ns) {

@@ -14,6 +14,10 @@ class StepStatements {
  public:
   explicit StepStatements(storage::Connection& connection) : records_(connection) {}
 
+  // A worker that states other layers below a step than the attempt has there says by that the result is none
+  // of this step: FAILED_PRECONDITION, whoever signed it. OK: it says the same, or nothing that can be read.
+  static absl::Status CheckParents(const core::Attempt& attempt, const v1::StepResult& result);
+
   // Keeps what `result` brings with it, if its signature is that of the key which the worker told, and it
   // says of the running step of `attempt` what the result and the task say. INVALID_ARGUMENT tells why it is
   // not kept; then the result counts as if it had come without one, since nothing that the farm does rests on

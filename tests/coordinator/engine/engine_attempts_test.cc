@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "common/attest/dsse.h"
+#include "common/attest/execution_statement.h"
+#include "common/keys/ed25519.h"
 #include "coordinator/storage/statement_records.h"
+#include "tests/common/attest/example_facts.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
 namespace crossmill::coordinator {
@@ -77,6 +81,21 @@ TEST_F(EngineAttemptsTest, TaskEndsWhenTheLastWhoWaitedForItGoes) {
   ASSERT_OK(engine_->Cancel(second, false));
   WaitForEnd(second);
   EXPECT_TRUE(Eventually([&] { return !worker->Desired().contains(*lease); })) << "it runs on for nobody";
+}
+
+// Whatever the reason: its layer would be a hit for whoever asks for the step on the layers of this build.
+TEST_F(EngineAttemptsTest, AResultOnOtherLayersIsNotTaken) {
+  attest::ExampleExecution elsewhere;
+  auto worker = NewWorker("w1");
+  worker->StateOn(
+      "two", *attest::SealStatement(attest::WriteStatement(attest::ExecutionStatement(elsewhere.facts())),
+                                    *keys::SigningKey::Generate()));
+  worker->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n")));
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("worker w1 executed the step on other layers"));
+  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_STATUS_EXECUTED);
+  EXPECT_NE(view.stages(0).steps(1).status(), v1::STEP_STATUS_EXECUTED);
 }
 
 TEST_F(EngineAttemptsTest, WhoWaitedForATaskThatIsLostWaitsForItsNextExecution) {

@@ -98,6 +98,25 @@ TEST_F(StepStatementsTest, ALieIsNotKept) {
   EXPECT_FALSE(IsKept());
 }
 
+TEST_F(StepStatementsTest, OtherLayersBelowAreAnotherStep) {
+  v1::StepResult result = example_.result;
+  EXPECT_OK(StepStatements::CheckParents(attempt_, result));  // it says nothing
+  result.set_statement(Signed(example_.facts()));
+  EXPECT_OK(StepStatements::CheckParents(attempt_, result));
+  result.set_statement("{\"payload\":\"forged\"}");
+  EXPECT_OK(StepStatements::CheckParents(attempt_, result));  // nothing that can be read
+  attest::ExecutionFacts fewer = example_.facts();
+  fewer.parents.pop_back();
+  attest::ExecutionFacts more = example_.facts();
+  more.parents.push_back(more.parents.front());
+  attest::ExecutionFacts other = example_.facts();
+  other.parents.back().hash = Hash('0');
+  for (const attest::ExecutionFacts& facts : {fewer, more, other}) {
+    result.set_statement(Signed(facts));
+    EXPECT_EQ(StepStatements::CheckParents(attempt_, result).code(), absl::StatusCode::kFailedPrecondition);
+  }
+}
+
 TEST_F(StepStatementsTest, AnotherKeyIsNotThatOfTheWorker) {
   const std::string statement = Signed(example_.facts());
   worker_.set_public_key(keys::SigningKey::Generate()->public_key().Pem());
