@@ -29,6 +29,12 @@ constexpr absl::Duration kEmulatorPatience = absl::Seconds(30);
 // argv[0].
 constexpr std::string_view kNeededFlags = "POCF";
 
+// A variant is of other programs, but that arm is never without one.
+bool IsFor(const std::string& architecture, const v1::Platform& platform) {
+  return platform.architecture() == architecture &&
+         platform.variant() == (architecture == "arm" ? "v7" : "");
+}
+
 const ProgramFormat* EmulatorOf(const std::vector<ProgramFormat>& formats, const std::string& architecture) {
   const auto found = std::find_if(formats.begin(), formats.end(), [&](const ProgramFormat& format) {
     return format.architecture == architecture &&
@@ -201,7 +207,7 @@ absl::StatusOr<std::optional<v1::StepAcceleration>> StepAccelerators::Apply(cons
   const UsableSet* best = nullptr;
   std::optional<RootTable> table;
   for (const UsableSet& set : sets_) {
-    if (set.architecture != run->platform.architecture() || !run->platform.variant().empty()) continue;
+    if (!IsFor(set.architecture, run->platform)) continue;
     if (off.contains(set.digest.Oci())) continue;
     ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get(), contents_.get()));
     if (table && each.present.size() <= table->present.size()) continue;
