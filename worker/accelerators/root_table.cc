@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -58,6 +59,11 @@ class TableWriter {
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
     return all;
+  }
+
+  size_t known() const {
+    return static_cast<size_t>(std::count_if(files_.begin(), files_.end(),
+                                             [](const accelerated_file& file) { return file.known != 0; }));
   }
 
   std::string Finish() {
@@ -132,6 +138,7 @@ absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tool
   for (const AcceleratedTool& tool : tools) {
     if (writer.AddTool(tool)) table.present.push_back(tool.name);
   }
+  table.known = writer.known();
   table.bytes = writer.Finish();
   if (table.bytes.size() > CROSSMILL_TABLE_MOST_BYTES) {
     return absl::ResourceExhaustedError(

@@ -16,6 +16,15 @@ struct RootTable {
   std::string bytes;
   // Tools whose program the root has, as it begins, with the right content.
   std::vector<std::string> present;
+  // Files of the table, programs and what they need, which the root has with the right content. A root
+  // without compilers has some of what they need nevertheless, as its release has it.
+  size_t known = 0;
+
+  // Whether its set fits the root better.
+  bool FitsBetter(const RootTable& other) const {
+    return present.size() != other.present.size() ? present.size() > other.present.size()
+                                                  : known > other.known;
+  }
 };
 
 // Looks into `root` (a step's root as the step will see it: device, inode and time of change are told to the

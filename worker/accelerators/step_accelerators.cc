@@ -31,8 +31,7 @@ constexpr std::string_view kNeededFlags = "POCF";
 
 // A variant is of other programs, but that arm is never without one.
 bool IsFor(const std::string& architecture, const v1::Platform& platform) {
-  return platform.architecture() == architecture &&
-         platform.variant() == (architecture == "arm" ? "v7" : "");
+  return platform.architecture() == architecture && platform.variant() == (architecture == "arm" ? "v7" : "");
 }
 
 const ProgramFormat* EmulatorOf(const std::vector<ProgramFormat>& formats, const std::string& architecture) {
@@ -210,7 +209,7 @@ absl::StatusOr<std::optional<v1::StepAcceleration>> StepAccelerators::Apply(cons
     if (!IsFor(set.architecture, run->platform)) continue;
     if (off.contains(set.digest.Oci())) continue;
     ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get(), contents_.get()));
-    if (table && each.present.size() <= table->present.size()) continue;
+    if (table && !each.FitsBetter(*table)) continue;
     table = std::move(each);
     best = &set;
   }

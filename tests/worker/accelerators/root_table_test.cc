@@ -76,6 +76,28 @@ TEST_F(RootTableTest, FilesWithTheRightContentAreKnown) {
   EXPECT_STREQ(table.bytes.data() + file.path, "/usr/lib/cc1");
 }
 
+// Of several sets: the compilers of the one, or, where there are none yet, the libraries that they would
+// need.
+TEST_F(RootTableTest, OfSeveralTheOneFitsBetterThatTheRootHasMoreOf) {
+  const RootTable none = Make();
+  EXPECT_EQ(none.known, 0u);
+  Write("usr/lib/isl", "isl");
+  const RootTable library = Make();
+  EXPECT_THAT(library.present, IsEmpty());
+  EXPECT_EQ(library.known, 1u);
+  Write("usr/lib/cc1", "emulated");
+  const RootTable both = Make();
+  EXPECT_EQ(both.known, 2u);
+  EXPECT_TRUE(library.FitsBetter(none));
+  EXPECT_TRUE(both.FitsBetter(library));
+  EXPECT_FALSE(none.FitsBetter(none));
+  EXPECT_FALSE(none.FitsBetter(both));
+  RootTable many;
+  many.known = 100;
+  EXPECT_TRUE(both.FitsBetter(many));
+  EXPECT_FALSE(many.FitsBetter(both));
+}
+
 TEST_F(RootTableTest, OthersAreInTheTableByDigestOnly) {
   EXPECT_THAT(Make().present, IsEmpty());
   EXPECT_EQ(FileOf(Make(), 0).known, 0u);
