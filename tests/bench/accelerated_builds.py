@@ -5,7 +5,7 @@ Each workload is one RUN of the real worker in its real sandbox, in turn without
 what both left is compared. Where it has a meaning the same is cross compiled by this machine's own compiler, outside of a farm.
 Loads of the machine change all sides alike, so ratios are told beside the times.
 
-    accelerated_builds.py SET --base ARCHIVE [--sdists FOLDER [--wheels FOLDER]] [--project FOLDER] [--sources FOLDER] [--only NAME]
+    accelerated_builds.py SET --base ARCHIVE [--sdists FOLDER [--wheels FOLDER] [--hardened]] [--project FOLDER] [--sources FOLDER] [--only NAME]
 
 `--sdists` has source distributions of Python packages with C or C++ extensions (pip download --no-binary :all: --no-deps),
 `--wheels` what these need to be built: pure Python, unpacked before, outside of the time. `--project` has the folders of
@@ -33,8 +33,8 @@ import worker_steps  # noqa: E402
 # which compilers stay emulated on bookworm.
 PREPARE = "set -e; for wheel in /work/wheels/*.whl; do " \
           "[ ! -e $wheel ] || python3 -m zipfile -e $wheel $(python3 -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))'); done; "
-PLAIN = "sed -i 's/-fstack-protector-strong//g' $(python3 -c 'import sysconfig; print(sysconfig.__file__.rsplit(\"/\", 1)[0])')" \
-        "/_sysconfigdata_*.py"
+PLAIN = "sed -i 's/-fstack-protector-strong//g' $(python3 -c 'import importlib, sysconfig; " \
+        "print(importlib.import_module(sysconfig._get_sysconfigdata_name()).__file__)')"
 # Unpacked at a place of its own: pip's is called by chance, and is in the debug information.
 WHEEL = "mkdir -p /out /tmp/s && cd /tmp/s && tar --strip-components=1 -xf /work/sdists/{sdist} && " \
         "pip3 wheel -q --no-deps --no-build-isolation --no-index --wheel-dir /out ."
@@ -56,8 +56,8 @@ class Workload:
 def workloads(arguments, work):
     for sdist in sorted(arguments.sdists.glob("*.tar.gz")) if arguments.sdists else []:
         name = sdist.name.removesuffix(".tar.gz")
-        yield Workload(f"{name}", WHEEL.format(sdist=sdist.name), plain=True)
-        if name.startswith("MarkupSafe"):
+        yield Workload(f"{name}", WHEEL.format(sdist=sdist.name), plain=not arguments.hardened)
+        if name.lower().startswith("markupsafe") and not arguments.hardened:
             yield Workload(f"{name}, Debian's flags", WHEEL.format(sdist=sdist.name))
     if arguments.project:
         step = f"mkdir /out && cd /work/project && {MAKE.format(out='/out', prefix='')}"
@@ -162,6 +162,7 @@ def main():
     parser.add_argument("--sources", type=pathlib.Path)
     parser.add_argument("--only", action="append", help="workloads whose name has this; may be given more than once")
     parser.add_argument("--every", type=int, default=1, help="of the C++ files each N-th [%(default)s]")
+    parser.add_argument("--hardened", action="store_true", help="archives with the flags of Debian's Python, which has the stack protector")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--account", action="store_true",
                         help="tell which processes took the time; needs root, and nobody else who does this")
