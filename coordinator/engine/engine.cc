@@ -17,10 +17,10 @@
 #include "coordinator/core/placement/realm.h"
 #include "coordinator/core/standing/author.h"
 #include "coordinator/engine/client_mounts.h"
-#include "coordinator/engine/planning.h"
-#include "coordinator/engine/planning/source_replacements.h"
 #include "coordinator/engine/leases/restored_leases.h"
 #include "coordinator/engine/leases/unwanted_runs.h"
+#include "coordinator/engine/planning.h"
+#include "coordinator/engine/planning/source_replacements.h"
 
 namespace crossmill::coordinator {
 namespace {

@@ -1,9 +1,10 @@
 #include "coordinator/engine/leases/restored_leases.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
 
