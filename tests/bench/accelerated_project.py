@@ -30,6 +30,8 @@ def write_makefile(folder, every):
                 targets.append(target)
                 if pattern == patterns[0]:
                     linked.append(target)
+        if not linked:
+            continue
         lines.append(f"$(OUT)/lib{part}.so: {' '.join(linked)}\n\t$(CXX) -shared -o $@ $^\n")
         targets.append(f"$(OUT)/lib{part}.so")
     (folder / "Makefile").write_text(f"all: {' '.join(targets)}\n{''.join(lines)}")
