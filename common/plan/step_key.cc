@@ -195,6 +195,12 @@ std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> paren
   return writer.Key();
 }
 
+std::string StepKey(const v1::Task& task, absl::Span<const Digest> parents, const v1::Step& resolved_step) {
+  std::optional<int64_t> epoch;
+  if (task.has_source_date_epoch()) epoch = task.source_date_epoch();
+  return StepKey(task.platform(), parents, resolved_step, epoch);
+}
+
 std::string ExportKey(absl::Span<const Digest> parents, const v1::Export& wanted) {
   KeyWriter writer;
   writer.Text('H', "crossmill-export-key");

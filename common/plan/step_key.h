@@ -88,6 +88,9 @@ inline constexpr int64_t kSandboxVersion = 2;
 std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> parents,
                     const v1::Step& resolved_step, std::optional<int64_t> source_date_epoch);
 
+// The same of a step of a task, for the task's platform and with its epoch.
+std::string StepKey(const v1::Task& task, absl::Span<const Digest> parents, const v1::Step& resolved_step);
+
 // Hex sha256 of an export out of a root made of these layers.
 std::string ExportKey(absl::Span<const Digest> parents, const v1::Export& wanted);
 

@@ -50,9 +50,7 @@ Attempt& AttemptBoard::At(TaskId task) { return attempts_.at(task); }
 void AttemptBoard::Index(Attempt& attempt) {
   attempt.key.clear();
   if (attempt.complete()) return;
-  std::optional<int64_t> epoch;
-  if (attempt.task.has_source_date_epoch()) epoch = attempt.task.source_date_epoch();
-  attempt.key = plan::StepKey(attempt.task.platform(), DiffIds(attempt.chain), attempt.step(), epoch);
+  attempt.key = plan::StepKey(attempt.task, DiffIds(attempt.chain), attempt.step());
   if (attempt.task.replica() == 0) keys_[attempt.key].insert(attempt.id);
 }
 

@@ -25,9 +25,7 @@ core::Spread SpreadOfBuild(const RunningBuild& build) {
 std::string FirstKey(const v1::Task& task) {
   std::vector<Digest> parents;
   for (const v1::Layer& layer : task.parents()) parents.push_back(FromProto(layer.tar()));
-  std::optional<int64_t> epoch;
-  if (task.has_source_date_epoch()) epoch = task.source_date_epoch();
-  return plan::StepKey(task.platform(), parents, task.steps(0), epoch);
+  return plan::StepKey(task, parents, task.steps(0));
 }
 
 }  // namespace

@@ -42,13 +42,11 @@ void SigningObserver::AddStatements(v1::TaskResult* result) const {
 }
 
 std::string SigningObserver::Sign(const v1::Step& step, const v1::StepResult& result) const {
-  std::optional<int64_t> epoch;
-  if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
   const attest::Statement statement =
       attest::ExecutionStatement({.platform = &task_.platform(),
                                   .parents = parents_,
                                   .step = &step,
-                                  .step_key = plan::StepKey(task_.platform(), parents_, step, epoch),
+                                  .step_key = plan::StepKey(task_, parents_, step),
                                   .result = &result,
                                   .worker = &info_});
   const auto sealed = attest::SealStatement(attest::WriteStatement(statement), key_);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "common/base/status.h"
@@ -10,13 +9,6 @@
 
 namespace crossmill::coordinator {
 namespace {
-
-// Of any layers below it.
-std::string KeyOfAction(const v1::Task& task, const v1::Step& step) {
-  std::optional<int64_t> epoch;
-  if (task.has_source_date_epoch()) epoch = task.source_date_epoch();
-  return plan::StepKey(task.platform(), {}, step, epoch);
-}
 
 // Both have a layer of the same content.
 bool IsSame(const v1::Layer& one, const v1::Layer& other) {
@@ -51,7 +43,9 @@ bool IsStillAsked(const core::RestoredLease& lease, const core::BuildState& stat
     } else if (index < first) {
       return fact.has_value() && WasExecutedUnder(lease, *fact, records);
     }
-    return KeyOfAction(lease.task, step) == KeyOfAction(lease.task, state.ResolveStep(run.stage, index));
+    // The layers below are compared: of the keys only the action counts.
+    return plan::StepKey(lease.task, {}, step) ==
+           plan::StepKey(lease.task, {}, state.ResolveStep(run.stage, index));
   });
 }
 

@@ -1,7 +1,6 @@
 // Who owns, waits for and holds a task, and what becomes of them when it ends otherwise than well.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include "common/attest/dsse.h"
 #include "common/attest/execution_statement.h"
@@ -34,20 +33,6 @@ class EngineAttemptsTest : public EngineTest {
       }
       return false;
     });
-  }
-  std::vector<std::string> LeaseOutcomes() {
-    sqlite3* database = nullptr;
-    EXPECT_EQ(sqlite3_open_v2(folder_->Path("record.db").c_str(), &database, SQLITE_OPEN_READONLY, nullptr),
-              0);
-    std::vector<std::string> outcomes;
-    const auto add = [](void* to, int, char** values, char**) {
-      static_cast<std::vector<std::string>*>(to)->push_back(values[0] != nullptr ? values[0] : "active");
-      return 0;
-    };
-    EXPECT_EQ(sqlite3_exec(database, "SELECT outcome FROM leases ORDER BY number", add, &outcomes, nullptr),
-              0);
-    sqlite3_close(database);
-    return outcomes;
   }
 };
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/blob_store.h"
 #include "common/base/files.h"
@@ -96,6 +98,22 @@ class EngineTest : public ::testing::Test {
     auto worker = std::make_unique<PlayedWorker>(*engine_, *blobs_, name, host);
     worker->Connect({});
     return worker;
+  }
+
+  // How each lease ended, in order; "active": it did not.
+  std::vector<std::string> LeaseOutcomes() {
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open_v2(folder_->Path("record.db").c_str(), &database, SQLITE_OPEN_READONLY, nullptr),
+              0);
+    std::vector<std::string> outcomes;
+    const auto add = [](void* to, int, char** values, char**) {
+      static_cast<std::vector<std::string>*>(to)->push_back(values[0] != nullptr ? values[0] : "active");
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(database, "SELECT outcome FROM leases ORDER BY number", add, &outcomes, nullptr),
+              0);
+    sqlite3_close(database);
+    return outcomes;
   }
 
   FakeClock clock_;

@@ -2,7 +2,6 @@
 // build has now.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <set>
 
@@ -62,20 +61,6 @@ class RestoredLeasesTest : public EngineTest {
   void HasStatus(int64_t build, int step, v1::StepStatus status) {
     EXPECT_TRUE(
         Eventually([&] { return engine_->reader().Get(build)->stages(0).steps(step).status() == status; }));
-  }
-  std::vector<std::string> LeaseOutcomes() {
-    sqlite3* database = nullptr;
-    EXPECT_EQ(sqlite3_open_v2(folder_->Path("record.db").c_str(), &database, SQLITE_OPEN_READONLY, nullptr),
-              0);
-    std::vector<std::string> outcomes;
-    const auto add = [](void* to, int, char** values, char**) {
-      static_cast<std::vector<std::string>*>(to)->push_back(values[0] != nullptr ? values[0] : "active");
-      return 0;
-    };
-    EXPECT_EQ(sqlite3_exec(database, "SELECT outcome FROM leases ORDER BY number", add, &outcomes, nullptr),
-              0);
-    sqlite3_close(database);
-    return outcomes;
   }
 
   LossyBlobStore* lossy_ = nullptr;
