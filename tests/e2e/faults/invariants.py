@@ -214,7 +214,7 @@ def repeated_steps(round_):
 
 
 # What the coordinator's garbage collection says when it has removed something of the cache.
-REMOVED = re.compile(r"coordinator I removed blobs=[1-9]")
+REMOVED = re.compile(r"coordinator I removed blobs=(\d+)")
 OF_IMAGES = ("SELECT root_hash FROM images", "SELECT manifest_hash FROM image_manifests")
 OF_THE_CACHE = ("SELECT tar_hash FROM executions WHERE tar_hash IS NOT NULL",
                 "SELECT manifest_hash FROM executions WHERE manifest_hash IS NOT NULL",
@@ -222,21 +222,21 @@ OF_THE_CACHE = ("SELECT tar_hash FROM executions WHERE tar_hash IS NOT NULL",
 
 
 def named_blobs_are_there(round_):
-    """A disk that is full is made room on: after a jump of the clock by a day, what no image needs is old enough to go."""
-    wrong = []
-    named = set()
-    collected = any(REMOVED.search(path.read_text(errors="replace")) for path in round_.farm.folder.glob("coordinator.log"))
-    for statement in (*OF_IMAGES, *(() if collected else OF_THE_CACHE)):
-        named |= {row[0] for row in round_.record.rows(statement)}
-    for digest in sorted(named - round_.damaged):
+    """A disk that is full is made room on: after a jump of the clock by a day, what no image needs is old enough to go. Of the
+    cache as many may be missing as the coordinator says that it has removed, and of images none."""
+    wrong, missing = [], []
+    of_images, of_the_cache = ({row[0] for statement in statements for row in round_.record.rows(statement)}
+                               for statements in (OF_IMAGES, OF_THE_CACHE))
+    for digest in sorted((of_images | of_the_cache) - round_.damaged):
         found = records.content(round_.farm.data, digest)
         if found is None:
             # What lists a damaged blob is missing with it.
             if not round_.damaged:
-                wrong.append(f"the record names the blob {digest}, which is not in the store")
+                (wrong if digest in of_images else missing).append(f"the record names the blob {digest}, which is not in the store")
         elif hashlib.sha256(found).hexdigest() != digest and not round_.damaged:
             wrong.append(f"the blob {digest} has other bytes")
-    return wrong
+    log = "".join(path.read_text(errors="replace") for path in round_.farm.folder.glob("coordinator.log"))
+    return wrong + (missing if len(missing) > sum(map(int, REMOVED.findall(log))) else [])
 
 
 def secrets_are_nowhere(round_):
