@@ -225,8 +225,11 @@ absl::StatusOr<v1::PinnedImage> RecipeSolver::PinChosen(const plan::BaseNeed& ne
 absl::StatusOr<v1::PinnedImage> RecipeSolver::Pin(const plan::BaseNeed& need,
                                                   const v1::BuildOptions& options) {
   if (!need.root.empty()) return services_.images.PinRoot(need.root, need.platform, need.reference);
-  const std::shared_ptr<ProgressVertex> vertex =
-      build_.board().Begin(fmt::format("[internal] load metadata for {}", need.reference));
+  const auto reference = oci::ParseReference(need.reference);
+  const std::shared_ptr<ProgressVertex> vertex = build_.board().Begin(
+      fmt::format("[{}internal] load metadata for {}",
+                  options.platforms_size() > 1 ? FormatPlatform(need.platform) + " " : "",
+                  reference.ok() ? reference->ToString() : need.reference));
   auto pinned = PinChosen(need, options.pull());
   if (pinned.ok()) {
     if (const std::string& chosen = choices_.KnownImage(need.reference); chosen != need.reference)

@@ -110,6 +110,7 @@ void BuildVertices::OnEvent(const v1::BuildEvent& event) {
     case v1::BuildEvent::kStatusChanged:
       if (event.status_changed().status() < v1::BUILD_STATUS_SUCCEEDED) break;
       EndPlanning(event.status_changed().message());
+      if (event.status_changed().status() == v1::BUILD_STATUS_SUCCEEDED) EndBases(event.time());
       if (replicas_ != nullptr) replicas_->End();
       break;
     default:
@@ -177,6 +178,22 @@ void BuildVertices::EndStep(Shown& shown, const v1::StepView& step, int64_t time
   }
 }
 
+void BuildVertices::EndBase(Shown& base, int64_t time, bool cached) {
+  if (base.vertex.has_completed()) return;
+  SetNanos(time, base.vertex.mutable_started());
+  SetNanos(time, base.vertex.mutable_completed());
+  base.vertex.set_cached(cached);
+  board_.Tell(base.vertex);
+  ++completed_;
+  if (cached) ++cached_;
+}
+
+void BuildVertices::EndBases(int64_t time) {
+  for (auto& [place, shown] : steps_) {
+    if (place.second == 0) EndBase(shown, time, true);
+  }
+}
+
 void BuildVertices::OnStep(const v1::BuildEvent::StepChanged& changed, int64_t time) {
   const v1::StepView& step = changed.step();
   const auto found = steps_.find({changed.stage(), step.number()});
@@ -184,15 +201,9 @@ void BuildVertices::OnStep(const v1::BuildEvent::StepChanged& changed, int64_t t
   Shown& shown = found->second;
   if (HasEnded(shown.status) || step.status() == shown.status) return;
   // The base is there as soon as something goes on from it.
-  if (const auto base = steps_.find({changed.stage(), 0}); base != steps_.end() &&
-                                                           !base->second.vertex.has_completed() &&
-                                                           step.status() != v1::STEP_STATUS_WAITING) {
-    SetNanos(time, base->second.vertex.mutable_started());
-    SetNanos(time, base->second.vertex.mutable_completed());
-    base->second.vertex.set_cached(step.status() == v1::STEP_STATUS_CACHED);
-    board_.Tell(base->second.vertex);
-    ++completed_;
-    if (base->second.vertex.cached()) ++cached_;
+  if (const auto base = steps_.find({changed.stage(), 0});
+      base != steps_.end() && step.status() != v1::STEP_STATUS_WAITING) {
+    EndBase(base->second, time, step.status() == v1::STEP_STATUS_CACHED);
   }
   shown.status = step.status();
   if (step.status() == v1::STEP_STATUS_RUNNING) BeginStep(shown, step, time);

@@ -54,6 +54,9 @@ class BuildVertices {
   void EndStep(Shown& shown, const v1::StepView& step, int64_t time);
   void OnReplica(const v1::BuildEvent::StepChanged& changed);
   void EndPlanning(std::string_view error);
+  void EndBase(Shown& base, int64_t time, bool cached);
+  // Those from which no step went on: of stages that only say how an image is run.
+  void EndBases(int64_t time);
 
   StatusBoard& board_;
   const int64_t build_;

@@ -99,6 +99,11 @@ TEST(RecipeCallsTest, OtherQuestionsAreRefusedInTheWordsThatClientsKnow) {
 TEST(RecipeCallsTest, RulesOfDockersBuilderAreExplainedThere) {
   EXPECT_EQ(RuleUrl("ConsistentInstructionCasing"),
             "https://docs.docker.com/go/dockerfile/rule/consistent-instruction-casing/");
+  EXPECT_EQ(RuleUrl("JSONArgsRecommended"),
+            "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/");
+  EXPECT_EQ(RuleUrl("SecretsUsedInArgOrEnv"),
+            "https://docs.docker.com/go/dockerfile/rule/secrets-used-in-arg-or-env/");
+  EXPECT_EQ(RuleUrl("InvalidBaseImagePlatform"), "");
   EXPECT_EQ(RuleUrl("UnpinnedBase"), "");
 }
 

@@ -131,6 +131,20 @@ TEST_F(BuildVerticesTest, ACachedStepHasACachedBase) {
   EXPECT_TRUE(Last("[builder 1/3] FROM docker.io/library/debian:12@sha256:1").cached());
 }
 
+TEST_F(BuildVerticesTest, ABaseFromWhichNoStepWentOnIsToldAtTheEnd) {
+  Plan();
+  const std::string base = "[builder 1/3] FROM docker.io/library/debian:12@sha256:1";
+  v1::BuildEvent event;
+  event.set_time(9'000'000'000);
+  event.mutable_status_changed()->set_status(v1::BUILD_STATUS_SUCCEEDED);
+  vertices_.OnEvent(event);
+  vertices_.OnEvent(event);
+  EXPECT_EQ(vertices_.completed(), 1);
+  const bk::Vertex told = Last(base);
+  EXPECT_TRUE(told.cached());
+  EXPECT_EQ(told.completed().seconds(), 9);
+}
+
 TEST_F(BuildVerticesTest, TheFirstStepThatFailsIsTheFailure) {
   Plan();
   Tell(4, v1::STEP_STATUS_FAILED);
