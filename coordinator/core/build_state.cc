@@ -398,6 +398,29 @@ void BuildState::StageDone(int stage) {
   change.set_size_bytes(bytes);
 }
 
+void BuildState::WalkAgain(int stage) {
+  StageRun& run = stages_[stage];
+  if (run.phase == Phase::kFailed || run.phase == Phase::kCancelled) return;
+  if (run.phase == Phase::kDone) {
+    for (const int waiting : needed_by_[stage]) {
+      if (stages_[waiting].missing++ == 0) startable_.erase(waiting);
+    }
+    if (run.missing == 0) startable_.insert(stage);
+  }
+  run.phase = Phase::kBlocked;
+  run.next = 0;
+  run.chain.clear();
+  std::fill(run.facts.begin(), run.facts.end(), std::nullopt);
+  std::fill(run.exports.begin(), run.exports.end(), std::nullopt);
+  // Witnesses of what is made now have its keys.
+  for (ReplicaRun& replica : replicas_[stage]) {
+    if (replica.phase == Phase::kFailed || replica.phase == Phase::kCancelled) continue;
+    InfrastructureFailures failures = std::move(replica.failures);
+    replica = {};
+    replica.failures = std::move(failures);
+  }
+}
+
 void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view message) {
   stages_[stage].phase = Phase::kFailed;
   v1::StageView* view = view_.mutable_stages(stage);

@@ -212,6 +212,9 @@ class BuildState {
   // The attempt is over without a result: the step waits again.
   void StepInterrupted(int stage, int replica, int index);
   void StageDone(int stage);
+  // Something that the stage has made, or that it goes on from, is lost: it waits for what it needs, and is
+  // walked from its beginning then. What was told of its steps stays told. Nothing of it may be under way.
+  void WalkAgain(int stage);
   // Fails the cells that need the stage; `status` FAILED or INFRASTRUCTURE_FAILED. A failure of the recipe is
   // a verdict where one was asked for: it failed wherever it was tried.
   void StageFailed(int stage, v1::BuildStatus status, std::string_view message);

@@ -12,6 +12,7 @@
 #include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/leases/lost_layers.h"
 #include "coordinator/engine/trust/acceleration_reports.h"
 
 namespace crossmill::coordinator {
@@ -416,7 +417,14 @@ void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
           run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
           fmt::format("given up after {} infrastructure failures; the last one: {}", failures.count, reason));
     } else {
-      build->state.Notice(true, fmt::format("{}: {}; it runs again", ended.task.name(), reason));
+      const bool lost = LacksInputs(ended.task, blobs_);
+      build->state.Notice(true, fmt::format("{}: {}; it runs again{}", ended.task.name(), reason,
+                                            lost ? ", and what it needs is made again" : ""));
+      if (lost) {
+        const auto waiters = WalkLostAgain(build->state, blobs_, board_,
+                                           [this](core::Attempt& outdated) { Close(outdated, "outdated"); });
+        ended.waiters.insert(ended.waiters.end(), waiters.begin(), waiters.end());
+      }
       Advance(run);
     }
   }

@@ -69,7 +69,8 @@ void Engine::Advance(const core::StageRunId& run) {
   if (build == nullptr || build->concluding || !build->state.Wanted(run.stage)) return;
   build->state.Enter(Now());
   if (run.replica == 0) {
-    AdvanceStage(*build, run.stage);
+    // Who waited for what was lost may have begun anew already.
+    if (!board_.IsPresent(run)) AdvanceStage(*build, run.stage);
   } else {
     AdvanceReplicas(run);
   }
@@ -79,6 +80,11 @@ void Engine::Advance(const core::StageRunId& run) {
 void Engine::AdvanceStage(RunningBuild& build, int stage) {
   core::StageRun& run = build.state.stage(stage);
   const core::StageRunId id{build.id(), stage, 0};
+  // What it needs is made again.
+  if (run.missing > 0) {
+    run.phase = core::Phase::kBlocked;
+    return;
+  }
   if (run.next == 0 && run.chain.empty()) run.chain = build.state.ChainBefore(stage, 0);
   const auto walked = walk_.First(build, stage, run.phase == core::Phase::kJoined);
   if (!walked.ok()) {
