@@ -401,6 +401,13 @@ void BuildState::StageDone(int stage) {
 void BuildState::WalkAgain(int stage) {
   StageRun& run = stages_[stage];
   if (run.phase == Phase::kFailed || run.phase == Phase::kCancelled) return;
+  bool goes_on = false;
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    const int cell = static_cast<int>(i);
+    goes_on = goes_on || (cell_stages_[i].contains(stage) && !IsFinished(view_.cells(cell).status()) &&
+                          !finishing_.contains(cell));
+  }
+  if (!goes_on) return;
   if (run.phase == Phase::kDone) {
     for (const int waiting : needed_by_[stage]) {
       if (stages_[waiting].missing++ == 0) startable_.erase(waiting);

@@ -214,6 +214,7 @@ class BuildState {
   void StageDone(int stage);
   // Something that the stage has made, or that it goes on from, is lost: it waits for what it needs, and is
   // walked from its beginning then. What was told of its steps stays told. Nothing of it may be under way.
+  // Nothing changes for a stage of which images are being made already, and no other cell needs it.
   void WalkAgain(int stage);
   // Fails the cells that need the stage; `status` FAILED or INFRASTRUCTURE_FAILED. A failure of the recipe is
   // a verdict where one was asked for: it failed wherever it was tried.

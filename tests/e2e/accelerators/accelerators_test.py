@@ -24,6 +24,7 @@ WORKDIR /c
 RUN for i in 1 2 3 4; do gcc -O2 -g -DNUMBER=$i -c unit.c -o unit$i.o || exit 1; done
 RUN g++ -O2 -c classes.cc && g++ -o classes classes.o && ./classes >said
 RUN gcc -g -O1 -fPIC -fstack-protector-strong -c unit.c -o protected.o
+RUN gcc -O2 -g -flto -fPIC -shared unit.c -o liboptimised.so && g++ -O2 -flto classes.cc -o optimised && ./optimised >said-optimised
 RUN gcc -v -c unit.c 2>&1 | sed 's,/tmp/cc[^.]*,NAME,g' >verbose; gcc -print-search-dirs -print-multiarch >told; gcc -dumpspecs >specs; as --version >as
 RUN gcc -Wall -E unit.c >unit.i && gcc -M unit.c >unit.d && gcc -S -fverbose-asm unit.c && ! gcc -Werror -Wall -c warned.c 2>warned
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && gcc @arguments && gcc -pipe -save-temps -c unit.c -o saved.o
