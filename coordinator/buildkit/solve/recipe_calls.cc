@@ -252,16 +252,15 @@ std::string RuleUrl(const std::string& rule) {
   const check::Rule* known = check::FindRule(rule);
   // The only one of Docker's without a page.
   if (known == nullptr || !known->docker || rule == "InvalidBaseImagePlatform") return "";
-  const auto is = [&rule](int (*kind)(unsigned char), size_t at) {
-    return at < rule.size() && kind(static_cast<unsigned char>(rule[at])) != 0;
-  };
-  const auto upper = [](unsigned char c) { return absl::ascii_isupper(c) ? 1 : 0; };
-  const auto lower = [](unsigned char c) { return absl::ascii_islower(c) ? 1 : 0; };
+  const auto at = [&](size_t i) { return static_cast<unsigned char>(i < rule.size() ? rule[i] : '\0'); };
   std::string slug;
   for (size_t i = 0; i < rule.size(); ++i) {
     // A word begins; of several capitals ("JSONArgs") the last one begins the next.
-    if (i > 0 && is(upper, i) && (is(lower, i - 1) || is(lower, i + 1))) slug += '-';
-    slug += absl::ascii_tolower(static_cast<unsigned char>(rule[i]));
+    if (i > 0 && absl::ascii_isupper(at(i)) &&
+        (absl::ascii_islower(at(i - 1)) || absl::ascii_islower(at(i + 1)))) {
+      slug += '-';
+    }
+    slug += absl::ascii_tolower(at(i));
   }
   return fmt::format("https://docs.docker.com/go/dockerfile/rule/{}/", slug);
 }
