@@ -90,6 +90,13 @@ class Packages(unittest.TestCase):
         self.assertIn("systemd", self.field("crossmill-coordinator", "Depends"))
         self.assertNotIn("systemd", self.field("crossmill", "Depends"))
 
+    def test_the_command_line_has_no_protocols_that_only_the_coordinator_speaks(self):
+        # Descriptors of messages have the names of their files. Alone as one file it has to stay under 25 MB.
+        programs = {name: (BUILD / "bin" / name).read_bytes() for name in ("crossmill", "crossmill-coordinator")}
+        for protocol in (b"moby/buildkit/v1/control.proto", b"opentelemetry/proto/trace/v1/trace.proto"):
+            self.assertNotIn(protocol, programs["crossmill"])
+            self.assertIn(protocol, programs["crossmill-coordinator"])
+
     def test_maintainer_scripts_are_shell_and_remove_data_only_when_purged(self):
         for package in ("crossmill-coordinator", "crossmill-worker"):
             for script in ("postinst", "prerm", "postrm"):
