@@ -172,10 +172,13 @@ class AcceleratedStepsTest(unittest.TestCase):
 
     def test_variables_that_would_mean_something_to_the_emulated_one(self):
         for variable in ("LD_PRELOAD=/lib/x.so", "LD_LIBRARY_PATH=/lib", "QEMU_CPU=max", "LANG=de_DE.UTF-8", "LC_ALL=C.ISO",
-                         "GCC_EXEC_PREFIX=/opt/", "LANGUAGE=de"):
+                         "GCC_EXEC_PREFIX=/opt/", "LANGUAGE=de", "LANGUAGE=C:de", "LANGUAGE=C.UTF-8"):
             with self.subTest(variable):
                 self.assertEqual(self.step("/bin/tool", "say", env=[variable]), "emulated /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANG=C.UTF-8", "LC_ALL=", "LDFLAGS=-s"]), "native /bin/tool")
+        # As configure scripts of autoconf have them.
+        self.assertEqual(self.step("/bin/tool", "say", env=["LC_ALL=C", "LANGUAGE=C"]), "native /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", env=["LANGUAGE=POSIX"]), "native /bin/tool")
 
     def test_variables_that_the_tool_needs_or_must_not_have(self):
         self.make_set(variables=[("needed", "FOR=arm64"), ("emulated-prefix", "DEBUG")])

@@ -156,7 +156,12 @@ static int fits_variable(const char* variable) {
       begins(variable, "GCONV_PATH=") || begins(variable, "NLSPATH=") || begins(variable, "MALLOC_")) {
     return 0;
   }
-  if (begins(variable, "LANGUAGE=")) return variable[sizeof("LANGUAGE=") - 1] == 0;
+  // Of the languages in its list these two end the search for translations (gettext); every configure script
+  // of autoconf sets the first.
+  if (begins(variable, "LANGUAGE=")) {
+    const char* languages = variable + sizeof("LANGUAGE=") - 1;
+    return !*languages || same(languages, "C") || same(languages, "POSIX");
+  }
   if (!begins(variable, "LANG=") && !begins(variable, "LC_")) return 1;
   while (*variable && *variable != '=') ++variable;
   return *variable == '=' && is_plain_locale(variable + 1);
