@@ -47,6 +47,16 @@ v1::StageView FirstView(const v1::StagePlan& stage, int index) {
   return view;
 }
 
+// A cell that is not over needs the stage, other than those of `but`.
+bool IsNeeded(const v1::BuildView& view, const std::vector<std::set<int>>& cell_stages, int stage,
+              const std::set<int>& but = {}) {
+  for (int i = 0; i < static_cast<int>(cell_stages.size()); ++i) {
+    if (cell_stages[i].contains(stage) && !IsFinished(view.cells(i).status()) && !but.contains(i))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 StepFact FactOf(const StepUnderWay& step) {
@@ -140,12 +150,7 @@ void BuildState::InitialView(google::protobuf::RepeatedPtrField<v1::StageView> s
   }
 }
 
-bool BuildState::Wanted(int stage) const {
-  for (size_t i = 0; i < cell_stages_.size(); ++i) {
-    if (cell_stages_[i].contains(stage) && !IsFinished(view_.cells(i).status())) return true;
-  }
-  return false;
-}
+bool BuildState::Wanted(int stage) const { return IsNeeded(view_, cell_stages_, stage); }
 
 std::vector<int> BuildState::ReadyStages() const {
   std::vector<int> ready;
@@ -401,13 +406,7 @@ void BuildState::StageDone(int stage) {
 void BuildState::WalkAgain(int stage) {
   StageRun& run = stages_[stage];
   if (run.phase == Phase::kFailed || run.phase == Phase::kCancelled) return;
-  bool goes_on = false;
-  for (size_t i = 0; i < cell_stages_.size(); ++i) {
-    const int cell = static_cast<int>(i);
-    goes_on = goes_on || (cell_stages_[i].contains(stage) && !IsFinished(view_.cells(cell).status()) &&
-                          !finishing_.contains(cell));
-  }
-  if (!goes_on) return;
+  if (!IsNeeded(view_, cell_stages_, stage, finishing_)) return;
   if (run.phase == Phase::kDone) {
     for (const int waiting : needed_by_[stage]) {
       if (stages_[waiting].missing++ == 0) startable_.erase(waiting);

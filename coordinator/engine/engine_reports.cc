@@ -417,14 +417,14 @@ void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
           run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
           fmt::format("given up after {} infrastructure failures; the last one: {}", failures.count, reason));
     } else {
-      const bool lost = LacksInputs(ended.task, blobs_);
-      build->state.Notice(true, fmt::format("{}: {}; it runs again{}", ended.task.name(), reason,
-                                            lost ? ", and what it needs is made again" : ""));
-      if (lost) {
-        const auto waiters = WalkLostAgain(build->state, blobs_, board_,
-                                           [this](core::Attempt& outdated) { Close(outdated, "outdated"); });
-        ended.waiters.insert(ended.waiters.end(), waiters.begin(), waiters.end());
-      }
+      const std::set<int> again =
+          LacksInputs(ended.task, blobs_) ? StagesOfLost(build->state, blobs_) : std::set<int>();
+      build->state.Notice(true,
+                          fmt::format("{}: {}; it runs again{}", ended.task.name(), reason,
+                                      again.contains(run.stage) ? ", and what it needs is made again" : ""));
+      const auto waiters = WalkAgain(build->state, again, board_,
+                                     [this](core::Attempt& outdated) { Close(outdated, "outdated"); });
+      ended.waiters.insert(ended.waiters.end(), waiters.begin(), waiters.end());
       Advance(run);
     }
   }

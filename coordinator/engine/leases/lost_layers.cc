@@ -1,7 +1,6 @@
 #include "coordinator/engine/leases/lost_layers.h"
 
 #include <algorithm>
-#include <set>
 
 #include "common/base/digest.h"
 #include "common/plan/step_sources.h"
@@ -27,7 +26,20 @@ std::vector<Digest> MadeBy(const core::StageRun& run) {
   return made;
 }
 
-// The stages that have made something which is lost, and all that go on from them or copy from them.
+}  // namespace
+
+bool LacksInputs(const v1::Task& task, BlobStore& blobs) {
+  std::vector<Digest> needed;
+  for (const v1::Layer& layer : task.parents()) needed.push_back(FromProto(layer.tar()));
+  for (const v1::Step& step : task.steps()) {
+    for (const v1::CopySource* source : plan::SourcesOf(step)) {
+      if (source->has_export_() && source->export_().has_blob())
+        needed.push_back(FromProto(source->export_().blob()));
+    }
+  }
+  return Lacks(needed, blobs);
+}
+
 std::set<int> StagesOfLost(core::BuildState& state, BlobStore& blobs) {
   std::set<int> found;
   for (int stage = 0; stage < state.stage_count(); ++stage) {
@@ -44,25 +56,11 @@ std::set<int> StagesOfLost(core::BuildState& state, BlobStore& blobs) {
   return found;
 }
 
-}  // namespace
-
-bool LacksInputs(const v1::Task& task, BlobStore& blobs) {
-  std::vector<Digest> needed;
-  for (const v1::Layer& layer : task.parents()) needed.push_back(FromProto(layer.tar()));
-  for (const v1::Step& step : task.steps()) {
-    for (const v1::CopySource* source : plan::SourcesOf(step)) {
-      if (source->has_export_() && source->export_().has_blob())
-        needed.push_back(FromProto(source->export_().blob()));
-    }
-  }
-  return Lacks(needed, blobs);
-}
-
-std::vector<core::StageRunId> WalkLostAgain(core::BuildState& state, BlobStore& blobs,
-                                            core::AttemptBoard& board,
-                                            const std::function<void(core::Attempt&)>& close) {
+std::vector<core::StageRunId> WalkAgain(core::BuildState& state, const std::set<int>& stages,
+                                        core::AttemptBoard& board,
+                                        const std::function<void(core::Attempt&)>& close) {
   std::vector<core::StageRunId> waiters;
-  for (const int stage : StagesOfLost(state, blobs)) {
+  for (const int stage : stages) {
     for (int replica = 0; replica <= state.replicas(); ++replica) {
       const core::StageRunId run{state.id(), stage, replica};
       const core::Attempt* attempt = board.FindOf(run);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "common/base/blob_store.h"
@@ -16,12 +17,15 @@ namespace crossmill::coordinator {
 // execute it. A store that does not answer has lost nothing.
 bool LacksInputs(const v1::Task& task, BlobStore& blobs);
 
-// Every stage that has made something which is not there any more begins anew (BuildState::WalkAgain), and so
-// does all that goes on from it: a step that is executed again may make another layer, and no image may have
-// both. What is under way of these stages is ended on the board and given to `close`. Returns who waited for
-// that, and has to be advanced.
-[[nodiscard]] std::vector<core::StageRunId> WalkLostAgain(core::BuildState& state, BlobStore& blobs,
-                                                          core::AttemptBoard& board,
-                                                          const std::function<void(core::Attempt&)>& close);
+// The stages that have made something which is not there any more, and all that go on from them or copy from
+// them: a step that is executed again may make another layer, and no image may have both. What is lost of a
+// base or a context no stage has made.
+std::set<int> StagesOfLost(core::BuildState& state, BlobStore& blobs);
+
+// These stages begin anew (BuildState::WalkAgain). What is under way of them is ended on the board and given
+// to `close`. Returns who waited for that, and has to be advanced.
+[[nodiscard]] std::vector<core::StageRunId> WalkAgain(core::BuildState& state, const std::set<int>& stages,
+                                                      core::AttemptBoard& board,
+                                                      const std::function<void(core::Attempt&)>& close);
 
 }  // namespace crossmill::coordinator

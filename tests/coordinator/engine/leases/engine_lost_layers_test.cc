@@ -15,15 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class LostLayersTest : public EngineTest {
+class LostLayersTest : public LossyEngineTest {
  protected:
-  void SetUp() override {
-    auto blobs = std::make_unique<LossyBlobStore>();
-    lossy_ = blobs.get();
-    blobs_ = std::move(blobs);
-    EngineTest::SetUp();
-  }
-
   // As a worker that cannot have a layer of its task.
   void Break(const std::string& worker, uint64_t lease) {
     v1::LeaseReport report;
@@ -32,14 +25,6 @@ class LostLayersTest : public EngineTest {
     report.mutable_task_finished()->set_message("a layer is not in the blob store");
     engine_->WorkerReport(worker, report);
   }
-  v1::StepStatus StatusOf(int64_t build, int stage, int step) {
-    return engine_->reader().Get(build)->stages(stage).steps(step).status();
-  }
-  void HasStatus(int64_t build, int stage, int step, v1::StepStatus status) {
-    EXPECT_TRUE(Eventually([&] { return StatusOf(build, stage, step) == status; }));
-  }
-
-  LossyBlobStore* lossy_ = nullptr;
 };
 
 TEST_F(LostLayersTest, AStepOfTheSameStageIsExecutedAgain) {
@@ -48,7 +33,7 @@ TEST_F(LostLayersTest, AStepOfTheSameStageIsExecutedAgain) {
   const auto first = one->NextLease();
   ASSERT_TRUE(first);
   one->FinishStep(*first, 0);
-  HasStatus(build, 0, 0, v1::STEP_STATUS_EXECUTED);
+  HasStatus(build, 0, v1::STEP_STATUS_EXECUTED);
   auto two = NewWorker("w2", "host-b");
   clock_.Advance(absl::Seconds(31));
   two->Heartbeat();
@@ -86,7 +71,7 @@ TEST_F(LostLayersTest, AStageThatHadEndedIsExecutedAgainAndWhatGoesOnFromItToo) 
   ASSERT_THAT(one->TaskOf(*second).parents(), SizeIs(1));
   const v1::Layer lost = one->TaskOf(*second).parents(0);
   one->StartStep(*second, 0);
-  HasStatus(build, 1, 0, v1::STEP_STATUS_RUNNING);
+  HasStatus(build, 0, v1::STEP_STATUS_RUNNING, 1);
   lossy_->Lose(FromProto(lost.tar()));
   // Its own layer of that step has other bytes, so that all above it is of other layers.
   auto two = NewWorker("w2", "host-b");
@@ -125,6 +110,30 @@ TEST_F(LostLayersTest, WhatIsUnderWayAboveItEndsToo) {
   const v1::BuildView view = WaitForEnd(build);
   EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_THAT(LeaseOutcomes(), Contains("outdated").Times(1));
+}
+
+// A base is nobody's to make again, and nobody says so.
+TEST_F(LostLayersTest, ABaseThatIsLostIsNotSaidToBeMadeAgain) {
+  auto one = NewWorker("w1", "host-a");
+  auto submission = Submission("FROM scratch\nRUN one\n");
+  submission.mutable_options()->add_tags("app:1");
+  const int64_t base = Submit(submission);
+  const auto made = one->NextLease();
+  ASSERT_TRUE(made);
+  one->FinishStep(*made, 0);
+  one->FinishTask(*made);
+  ASSERT_EQ(WaitForEnd(base).status(), v1::BUILD_STATUS_SUCCEEDED);
+  const int64_t build = Submit(Submission("FROM app:1\nRUN two\n"));
+  for (int tries = 0; tries < 3; ++tries) {
+    const auto lease = one->NextLease();
+    ASSERT_TRUE(lease);
+    lossy_->Lose(FromProto(one->TaskOf(*lease).parents(0).tar()));
+    Break("w1", *lease);
+  }
+  const v1::BuildView view = WaitForEnd(build);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
+  EXPECT_THAT(view.warnings(), Contains(HasSubstr("it runs again")));
+  EXPECT_THAT(view.warnings(), testing::Not(Contains(HasSubstr("made again"))));
 }
 
 // A store that cannot be asked has lost nothing.

@@ -12,22 +12,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 
-class RestoredLeasesTest : public EngineTest {
- protected:
-  void SetUp() override {
-    auto blobs = std::make_unique<LossyBlobStore>();
-    lossy_ = blobs.get();
-    blobs_ = std::move(blobs);
-    EngineTest::SetUp();
-  }
-
-  void HasStatus(int64_t build, int step, v1::StepStatus status) {
-    EXPECT_TRUE(
-        Eventually([&] { return engine_->reader().Get(build)->stages(0).steps(step).status() == status; }));
-  }
-
-  LossyBlobStore* lossy_ = nullptr;
-};
+class RestoredLeasesTest : public LossyEngineTest {};
 
 // The lease begins behind a step whose layer was lost: what it made there was once recorded as if the lost
 // step had never been, under the key of other layers, and the image lacked one.

@@ -1,4 +1,4 @@
-// A blob store in memory that loses what the test wants.
+// A blob store in memory that loses what the test wants, and an engine over one.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "common/base/blob_store.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "tests/coordinator/engine/engine_fixture.h"
 
 namespace crossmill::coordinator {
 
@@ -45,6 +46,24 @@ class LossyBlobStore final : public BlobStore {
   std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
   Mutex mutex_;
   std::set<std::string> lost_ ABSL_GUARDED_BY(mutex_);
+};
+
+// An engine over such a store.
+class LossyEngineTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    auto blobs = std::make_unique<LossyBlobStore>();
+    lossy_ = blobs.get();
+    blobs_ = std::move(blobs);
+    EngineTest::SetUp();
+  }
+
+  void HasStatus(int64_t build, int step, v1::StepStatus status, int stage = 0) {
+    EXPECT_TRUE(Eventually(
+        [&] { return engine_->reader().Get(build)->stages(stage).steps(step).status() == status; }));
+  }
+
+  LossyBlobStore* lossy_ = nullptr;
 };
 
 }  // namespace crossmill::coordinator
