@@ -193,6 +193,8 @@ class CorpusTest(unittest.TestCase):
         corpus = script("make-accelerator-corpus")
         self.assertEqual(math.gcd(len(corpus.LEVELS), len(corpus.EXTRAS)), 1)
         self.assertEqual(math.gcd(len(corpus.LINKS), len(corpus.LINK_EXTRAS)), 1)
+        for one, other in ((corpus.LEVELS, corpus.LTO_EXTRAS), (corpus.LEVELS, corpus.LTO_OUTPUTS), (corpus.LTO_EXTRAS, corpus.LTO_OUTPUTS)):
+            self.assertEqual(math.gcd(len(one), len(other)), 1)
         self.assertEqual(set(corpus.ARCHITECTURES), set(script("make-accelerators").TARGETS))
         for name, architecture in corpus.ARCHITECTURES.items():
             with self.subTest(name):
@@ -207,6 +209,14 @@ class CorpusTest(unittest.TestCase):
         made = corpus.made_of(units, 0, 2, 10)
         self.assertEqual([unit["name"] for unit in made], ["u0002", "u0003", "u0004"])
         self.assertEqual(corpus.made_of([{**units[0], "folder": "musl"}], 0, 2, 10), [])
+
+
+class UnitsTest(unittest.TestCase):
+    def test_what_is_compiled_when_it_is_linked_counts_by_its_sources(self):
+        count = script("calibrate-accelerators").translation_units
+        self.assertEqual(count({"command": ["gcc", "-O2", "-flto", "a.c", "b.c", "-o", "/out/u.linked"]}), 2)
+        self.assertEqual(count({"command": ["g++", "-g", "-c", "a.cpp", "-o", "/out/u.o"]}), 1)
+        self.assertEqual(count({"command": ["g++", "/out/a.o", "/out/b.o", "-o", "/out/u.linked"]}), 1)
 
 
 class OutputsTest(unittest.TestCase):

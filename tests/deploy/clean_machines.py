@@ -9,26 +9,20 @@ import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "scripts")]
 
+import debian_archive
+import tiny_base
 from farm import SKIPPED, can_run_arm64, wait_for
+
+# Whose packages are made.
+RELEASE = "bookworm"
 
 # Minimal machines leave documentation out, and the example of a setting is there.
 APT = "apt-get -y -qq --no-install-recommends -o Dpkg::Options::=--path-include=/usr/share/doc/crossmill*"
 # Of every command in a machine, whatever way it comes in.
 ENVIRONMENT = ("env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
                "CROSSMILL_COORDINATOR=unix:/run/crossmill/coordinator.sock")
-
-
-def debian_sources():
-    """Lines for sources.list, by what apt of this machine has."""
-    targets = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"],
-        capture_output=True, text=True, check=True).stdout
-    lines = sorted({line for line in targets.splitlines() if line.startswith("Debian|")})
-    key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-    return [f"deb {key} {uri} {release} {component}" for _, uri, release, component in (line.split("|") for line in lines)
-            if release.split("-")[0] == "bookworm"]
 
 
 class Machine:
@@ -63,7 +57,7 @@ class Machine:
 class Container(Machine):
     """A root file system of mmdebstrap's, and the systemd that systemd-nspawn begins in it."""
 
-    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+    architecture = tiny_base.machine_architecture()
     patience = 30
     watchdog = 3
     # Of what containers otherwise may not: steps' runtimes make keyrings, and namespaces in which /proc is mounted.
@@ -86,8 +80,8 @@ class Container(Machine):
         """Boots with the packages in /root/v1 and /root/v2, and what they need beside."""
         archive = self.root.parent / "root.tar"
         subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=systemd,dbus,ca-certificates,crun",
-                        "--dpkgopt=force-unsafe-io", "--aptopt=Apt::Install-Recommends \"false\"", "bookworm", archive, "-"],
-                       input="\n".join(debian_sources()), text=True, check=True)
+                        "--dpkgopt=force-unsafe-io", "--aptopt=Apt::Install-Recommends \"false\"", RELEASE, archive, "-"],
+                       input=debian_archive.source_lines("deb", debian_archive.archives(RELEASE)), text=True, check=True)
         subprocess.run(["tar", "-xf", archive, "-C", self.root], check=True)
         archive.unlink()
         (self.root / "etc/resolv.conf").write_text(pathlib.Path("/etc/resolv.conf").read_text())

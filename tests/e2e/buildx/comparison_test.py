@@ -11,33 +11,21 @@ import subprocess
 import tarfile
 import tempfile
 import threading
-import unittest
 
 # First: it says where what all tests share is.
-from outputs_test import PLATFORMS, Outputs
+from outputs_test import PLATFORMS
 
-import daemons
+from beside_buildkit import BesideBuildkit
 from farm import main
 
 
-class ComparisonTest(Outputs):
+class ComparisonTest(BesideBuildkit):
     """The same commands at the farm and at a buildkitd."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.registry.problem:
-            raise unittest.SkipTest(cls.registry.problem)
-        cls.buildkit = daemons.BuildKit(cls.folder, cls.registry)
-        cls.buildkit.__enter__()
-        cls.addClassCleanup(cls.buildkit.__exit__)
-        if cls.buildkit.problem:
-            raise unittest.SkipTest(cls.buildkit.problem)
 
     def both(self, *words):
         """Metadata of the farm's and of the daemon's; "NAME" in a word is a name of its own in the registry."""
         told = []
-        for who, environment in (("farm", {}), ("peer", {**self.buildkit.environment, "BUILDX_BUILDER": "peer"})):
+        for who, environment in self.sides.items():
             name = f"{self.registry.host}/compared/{who}:1"
             environment = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "0", **environment}
             self.bx(*[str(word).replace("NAME", name).replace("OUT", f"{self.out}/{who}") for word in words], "--metadata-file",
@@ -89,7 +77,7 @@ class ComparisonTest(Outputs):
         policy = self.out / "policy.json"
         policy.write_text(json.dumps({"version": 1, "rules": rules}))
         came = []
-        for who, environment in (("farm", {}), ("peer", {**self.buildkit.environment, "BUILDX_BUILDER": "peer"})):
+        for who, environment in self.sides.items():
             out = self.out / f"rules-{who}"
             subprocess.run(["rm", "-rf", out], check=True)
             result = self.buildx("build", "--progress", "plain", "--no-cache", "-o", f"type=local,dest={out}", self.context,

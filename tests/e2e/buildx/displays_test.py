@@ -7,12 +7,11 @@ import collections
 import json
 import re
 import subprocess
-import unittest
 
 # First: it says where what all tests share is.
-from outputs_test import PLATFORMS, Outputs
+from outputs_test import PLATFORMS
 
-import daemons
+from beside_buildkit import BesideBuildkit
 from farm import main, tiny_archive
 
 ARCHITECTURES = ("amd64", "arm64")
@@ -21,20 +20,13 @@ CHANCE = re.compile(r"sha256:[0-9a-f]{64}")
 Display = collections.namedtuple("Display", "code vertices cached logs warnings error")
 
 
-class DisplaysTest(Outputs):
+class DisplaysTest(BesideBuildkit):
     maxDiff = None
     tiny_architectures = ARCHITECTURES
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if cls.registry.problem:
-            raise unittest.SkipTest(cls.registry.problem)
-        cls.buildkit = daemons.BuildKit(cls.folder, cls.registry)
-        cls.buildkit.__enter__()
-        cls.addClassCleanup(cls.buildkit.__exit__)
-        if cls.buildkit.problem:
-            raise unittest.SkipTest(cls.buildkit.problem)
         # The daemon has it from its mirror, the farm from an import.
         subprocess.run(["skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci-archive:{tiny_archive(*ARCHITECTURES)}",
                         f"docker://{cls.registry.host}/library/tiny:latest"], capture_output=True, check=True)
@@ -67,12 +59,12 @@ class DisplaysTest(Outputs):
         return Display(result.returncode, set(names.values()) - own, cached - own, dict(shown), sorted(warnings), errors)
 
     def both(self, *words):
-        return [self.display(environment, *words) for environment in ({}, {**self.buildkit.environment, "BUILDX_BUILDER": "peer"})]
+        return [self.display(environment, *words) for environment in self.sides.values()]
 
     def plain(self, *words):
         """Of the display for people the lines after the last step: the step's own last lines, and the recipe with a mark."""
         told = []
-        for environment in ({}, {**self.buildkit.environment, "BUILDX_BUILDER": "peer"}):
+        for environment in self.sides.values():
             result = self.buildx("build", "--progress", "plain", *words, self.context, env=environment)
             lines = [line for line in result.stderr.splitlines() if not re.match(r"\d+\.\d+ exit code", line)]
             begin = lines.index("------") if "------" in lines else len(lines)
