@@ -118,7 +118,7 @@ ALLOWED = {
                          "worker/sandbox"],
     "worker/budget": ["common/base"],
     "worker/mounts": ["common/base", "worker/bounds", "worker/host", "worker/tree", "worker/sandbox"],
-    "worker/accelerators": ["common/base", "worker/host", "worker/tree", "worker/sandbox"],
+    "worker/accelerators": ["common/base", "common/words", "worker/host", "worker/tree", "worker/sandbox"],
     "worker/accelerators/stub": ["worker/accelerators"],
     "worker/index": ["common/base", "common/http", "common/python", "common/wheels", "common/index", "worker/network"],
     "worker/task": ["common/base", "common/words", "common/layer", "worker/host", "worker/bounds", "worker/tree", "worker/layers",

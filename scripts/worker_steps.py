@@ -78,8 +78,8 @@ class Runner:
     def __init__(self, worker, sets, architecture, blobs, work):
         self.worker, self.sets, self.architecture, self.blobs, self.work = worker, sets, architecture, blobs, work
 
-    def run(self, parents, command, accelerate):
-        """The worker's result of one RUN: v1.StepResult as JSON."""
+    def run(self, parents, command, accelerate, sets=True):
+        """The worker's result of one RUN: v1.StepResult as JSON. Without `sets` only the emulator is another one."""
         platform = {'os': 'linux', 'architecture': self.architecture, **({'variant': 'v7'} if self.architecture == 'arm' else {})}
         task = {'name': f'step/{accelerate}', 'platform': platform,
                 'parents': parents, 'stepTimeout': 24 * 3600, 'sourceDateEpoch': '1700000000',
@@ -89,7 +89,7 @@ class Runner:
         file = self.work / 'task.json'
         file.write_text(json.dumps(task))
         argv = [self.worker, 'run', file, '--blobs', self.blobs.folder, '--data', self.work / 'data',
-                '--accelerate', accelerate, '--accelerators', self.sets]
+                '--accelerate', accelerate, *(['--accelerators', self.sets] if sets else [])]
         result = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=False)
         if result.returncode != 0:
             fail(f'the worker ended with {result.returncode}:\n{result.stderr[-3000:]}')

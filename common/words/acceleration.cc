@@ -23,6 +23,10 @@ absl::StatusOr<v1::Acceleration> ParseAcceleration(std::string_view text) {
   return absl::InvalidArgumentError("expected auto, off or verify");
 }
 
+bool IsSetFor(std::string_view architecture, const v1::Platform& platform) {
+  return platform.architecture() == architecture && platform.variant() == (architecture == "arm" ? "v7" : "");
+}
+
 std::string_view CheckWord(v1::AccelerationCheck::Outcome outcome) {
   switch (outcome) {
     case v1::AccelerationCheck::OUTCOME_EQUAL:

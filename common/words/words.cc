@@ -137,6 +137,7 @@ constexpr AspectName kAspectNames[] = {
     {v1::ASPECT_TIME_ZONE, "time-zone", "time zone"},
     {v1::ASPECT_LOCALE, "locale", "locale"},
     {v1::ASPECT_SEARCH_PATH, "search-path", "search path"},
+    {v1::ASPECT_EMULATED_PROCESSOR, "emulated-processor", "emulated processor"},
 };
 
 AspectName NameOf(v1::Aspect aspect) {

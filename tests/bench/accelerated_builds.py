@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """What builds on emulated arm64 take with and without an accelerator set (docs/accelerators.md), as ratios.
 
-Each workload is one RUN of the real worker in its real sandbox, in turn without and with the set, in every round in another order;
-what both left is compared. Where it has a meaning the same is cross compiled by this machine's own compiler, outside of a farm.
-Loads of the machine change all sides alike, so ratios are told beside the times.
+Each workload is one RUN of the real worker in its real sandbox: as the machine's emulator does it alone (--accelerate=off), on the quick
+processor without any set, and with both, in every round in another order; what all left is compared. Where it has a meaning the same is
+cross compiled by this machine's own compiler, outside of a farm. Loads of the machine change all sides alike, so ratios are told
+beside the times.
 
-    accelerated_builds.py SET --base ARCHIVE [--sdists FOLDER [--wheels FOLDER] [--hardened]] [--project FOLDER] [--sources FOLDER] [--only NAME]
+    accelerated_builds.py SET --base ARCHIVE [--sdists FOLDER [--wheels FOLDER] [--hardened]] [--project FOLDER] [--sources FOLDER]
+                          [--corpus FOLDER] [--only NAME]
 
 `--sdists` has source distributions of Python packages with C or C++ extensions (pip download --no-binary :all: --no-deps),
 `--wheels` what these need to be built: pure Python, unpacked before, outside of the time. `--project` has the folders of
-accelerated_project.py, `--sources` tar archives with a `configure`.
+accelerated_project.py, `--sources` tar archives with a `configure`, `--corpus` what calibrations compile
+(scripts/make-accelerator-corpus), of which each part is a workload.
 """
 import argparse
 import contextlib
@@ -44,6 +47,8 @@ BUILD = " && make -s -j2 >>{out}/said 2>&1"
 # What configure found, and what was compiled and linked; its log has times.
 KEEP = " && cp config.status {out} && find . -name '*.so*' -type f -o -name '*.o' | xargs -r cp --parents -t {out}"
 CROSS = "aarch64-linux-gnu-"
+# What the worker is told, and whether it has the set; the first is what the others are compared with. "cross" is no step.
+WAYS = {"emulated": ("off", False), "processor": ("auto", False), "accelerated": (None, True)}
 
 
 class Workload:
@@ -71,10 +76,14 @@ def workloads(arguments, work):
             yield Workload(name, (command + KEEP).format(**words), cross=command.format(**native))
 
 
+    for part in sorted(arguments.corpus.glob("part-*.sh")) if arguments.corpus else []:
+        yield Workload(f"corpus, {part.stem}", f"mkdir /out && ln -s /work/corpus /corpus && export LC_ALL=C && sh /corpus/{part.name}")
+
+
 def make_layer(arguments, work, blobs):
     folder = work / "work"
     folder.mkdir()
-    for name in ("sdists", "wheels", "sources"):
+    for name in ("sdists", "wheels", "sources", "corpus"):
         if getattr(arguments, name):
             shutil.copytree(getattr(arguments, name), folder / name)
     if arguments.project:
@@ -106,7 +115,8 @@ def one_turn(arguments, runner, parents, workload, order):
                 taken[way] = (seconds, None, [])
             continue
         with step_processes.accounting() if arguments.account else contextlib.nullcontext([]) as processes:
-            step = runner.run(parents, workload.step, arguments.with_set if way == "accelerated" else "off")
+            accelerate, sets = WAYS[way]
+            step = runner.run(parents, workload.step, accelerate or arguments.with_set, sets)
         if step.get("exitCode", 0) or step.get("failure"):
             worker_steps.fail(f"{workload.name}, {way}: {step.get('failure') or step['exitCode']}")
         taken[way] = (worker_steps.seconds_of(step), step, processes)
@@ -114,9 +124,9 @@ def one_turn(arguments, runner, parents, workload, order):
 
 
 def tell(workload, taken, equal):
-    slow, fast = taken["emulated"][0], taken["accelerated"][0]
+    slow, quick, fast = (taken[way][0] for way in WAYS)
     cross = f", cross compiled {taken['cross'][0]:.1f} s" if "cross" in taken else ""
-    print(f"{workload.name}: emulated {slow:.1f} s, accelerated {fast:.1f} s{cross}, {slow / fast:.2f} times, "
+    print(f"{workload.name}: emulated {slow:.1f} s, quick processor {quick:.1f} s, with the set {fast:.1f} s{cross}, {slow / fast:.2f} times, "
           f"{'equal' if equal else 'NOT EQUAL'}", flush=True)
     for way, (_, _, processes) in taken.items():
         whole = sum(row[2] for row in processes)
@@ -138,12 +148,13 @@ def measure(arguments, work):
         for workload in workloads(arguments, work):
             if arguments.only and not any(word in workload.name for word in arguments.only):
                 continue
-            ways = ["emulated", "accelerated", "cross"]
+            ways = [*WAYS, "cross"]
             taken = one_turn(arguments, runner, plain if workload.plain else as_debian, workload, ways if number % 2 == 0 else ways[::-1])
             if "acceleration" not in taken["accelerated"][1]:
                 worker_steps.fail(f"{arguments.set} is not used: is it calibrated?")
-            row = results.setdefault(workload.name, {"emulated": [], "accelerated": [], "cross": [], "equal": True})
-            row["equal"] &= runner.files(taken["emulated"][1], "out") == runner.files(taken["accelerated"][1], "out")
+            row = results.setdefault(workload.name, {**{way: [] for way in ways}, "equal": True})
+            left = [runner.files(taken[way][1], "out") for way in WAYS]
+            row["equal"] &= all(each == left[0] for each in left[1:])
             for way, told in taken.items():
                 row[way].append(told[0])
             tell(workload, taken, row["equal"])
@@ -160,6 +171,7 @@ def main():
     parser.add_argument("--wheels", type=pathlib.Path)
     parser.add_argument("--project", type=pathlib.Path)
     parser.add_argument("--sources", type=pathlib.Path)
+    parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--only", action="append", help="workloads whose name has this; may be given more than once")
     parser.add_argument("--every", type=int, default=1, help="of the C++ files each N-th [%(default)s]")
     parser.add_argument("--hardened", action="store_true", help="archives with the flags of Debian's Python, which has the stack protector")
@@ -178,12 +190,12 @@ def main():
         results = measure(arguments, work)
     load = pathlib.Path("/proc/loadavg").read_text().split()[0]
     print(f"\nload {load}, {subprocess.run(['nproc'], capture_output=True, text=True, check=True).stdout.strip()} processors")
-    print("| what | emulated | accelerated | times | cross compiled | result |\n|---|---|---|---|---|---|")
+    print("| what | emulated | quick processor | with the set | times | cross compiled | result |\n|---|---|---|---|---|---|---|")
     for name, row in results.items():
-        slow, fast = statistics.median(row["emulated"]), statistics.median(row["accelerated"])
+        slow, quick, fast = (statistics.median(row[way]) for way in WAYS)
         ratio = statistics.median(a / b for a, b in zip(row["emulated"], row["accelerated"]))
         cross = f"{statistics.median(row['cross']):.1f} s" if row["cross"] else "-"
-        print(f"| {name} | {slow:.1f} s | {fast:.1f} s | {ratio:.1f} | {cross} | {'equal' if row['equal'] else 'differs'} |")
+        print(f"| {name} | {slow:.1f} s | {quick:.1f} s | {fast:.1f} s | {ratio:.1f} | {cross} | {'equal' if row['equal'] else 'differs'} |")
 
 
 if __name__ == "__main__":

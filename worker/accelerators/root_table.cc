@@ -66,7 +66,9 @@ class TableWriter {
                                              [](const accelerated_file& file) { return file.known != 0; }));
   }
 
-  std::string Finish() {
+  std::string Finish(bool quick_processor) {
+    // A table has a text, so that its last byte ends one.
+    if (texts_.empty()) AddText("");
     const size_t before_texts = sizeof(accelerated_table) + files_.size() * sizeof(accelerated_file) +
                                 programs_.size() * sizeof(accelerated_program) +
                                 rules_.size() * sizeof(accelerated_rule);
@@ -84,6 +86,7 @@ class TableWriter {
     header.files_count = static_cast<uint32_t>(files_.size());
     header.programs_count = static_cast<uint32_t>(programs_.size());
     header.rules_count = static_cast<uint32_t>(rules_.size());
+    header.quick_processor = quick_processor ? 1 : 0;
     std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
     bytes.append(reinterpret_cast<const char*>(files_.data()), files_.size() * sizeof(accelerated_file));
     bytes.append(reinterpret_cast<const char*>(programs_.data()),
@@ -131,15 +134,15 @@ class TableWriter {
 
 }  // namespace
 
-absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
-                                        RecognisedFiles* known) {
+absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, bool quick_processor,
+                                        int root, RecognisedFiles* known) {
   TableWriter writer(root, known);
   RootTable table;
   for (const AcceleratedTool& tool : tools) {
     if (writer.AddTool(tool)) table.present.push_back(tool.name);
   }
   table.known = writer.known();
-  table.bytes = writer.Finish();
+  table.bytes = writer.Finish(quick_processor);
   if (table.bytes.size() > CROSSMILL_TABLE_MOST_BYTES) {
     return absl::ResourceExhaustedError(
         fmt::format("the table of an accelerator set has {} bytes, at most {} are read", table.bytes.size(),

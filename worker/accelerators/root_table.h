@@ -31,7 +31,8 @@ struct RootTable {
 // stub, which then need not read these files). A program that is not there may still come in the step, so
 // every tool is in the table. Never blocks on what a root may hold. RESOURCE_EXHAUSTED if the tools do not
 // fit into a table. What is in `known` is not read again, and what is read with the right content is added.
-absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, int root,
-                                        RecognisedFiles* known);
+// `quick_processor`: what is emulated runs on the processor of quick_processor.h.
+absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tools, bool quick_processor,
+                                        int root, RecognisedFiles* known);
 
 }  // namespace crossmill::worker

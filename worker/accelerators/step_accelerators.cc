@@ -10,9 +10,10 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
+#include "common/words/acceleration.h"
 #include "worker/accelerators/calibration_record.h"
 #include "worker/accelerators/emulator_copy.h"
-#include "worker/accelerators/root_table.h"
+#include "worker/accelerators/quick_processor.h"
 #include "worker/accelerators/table_format.h"
 #include "worker/tree/root_path.h"
 
@@ -25,14 +26,12 @@ constexpr int64_t kLargestRecord = 4 << 20;
 constexpr int64_t kLargestEmulator = 200 << 20;
 constexpr absl::Duration kEmulatorPatience = absl::Seconds(30);
 
+// What the quick processor is one of.
+constexpr std::string_view kProcessorArchitecture = "arm64";
+
 // O and C come with how Debian registers emulators; without P the stub would not know the program's own
 // argv[0].
 constexpr std::string_view kNeededFlags = "POCF";
-
-// A variant is of other programs, but that arm is never without one.
-bool IsFor(const std::string& architecture, const v1::Platform& platform) {
-  return platform.architecture() == architecture && platform.variant() == (architecture == "arm" ? "v7" : "");
-}
 
 const ProgramFormat* EmulatorOf(const std::vector<ProgramFormat>& formats, const std::string& architecture) {
   const auto found = std::find_if(formats.begin(), formats.end(), [&](const ProgramFormat& format) {
@@ -99,8 +98,11 @@ v1::StepAcceleration StepAccelerators::UsableSet::Record() const {
 
 absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(AcceleratorOptions options) {
   std::unique_ptr<StepAccelerators> made(new StepAccelerators());
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, SetNames(options.sets));
-  if (names.empty()) made->said_.push_back(fmt::format("there is no accelerator set in {}", options.sets));
+  std::vector<std::string> names;
+  if (!options.sets.empty()) {
+    ASSIGN_OR_RETURN(names, SetNames(options.sets));
+    if (names.empty()) made->said_.push_back(fmt::format("there is no accelerator set in {}", options.sets));
+  }
   for (const std::string& name : names) {
     v1::AcceleratorOffer& offer = made->offers_.emplace_back();
     offer.set_set(name);
@@ -109,16 +111,33 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(Accel
     made->said_.push_back(fmt::format("accelerator set {}: {}", name, Sv(added.message())));
     offer.add_problems(std::string(Sv(added.message())));
   }
-  if (made->sets_.empty()) return made;
+  if (const absl::Status quick = made->TryProcessor(options); !quick.ok())
+    made->why_own_processor_ = Sv(quick.message());
+  if (made->sets_.empty() && !made->quick_processor_) return made;
   const absl::Status replaced = made->ReplaceEmulators(options);
-  if (replaced.ok()) return made;
-  made->sets_.clear();
-  made->said_.push_back(fmt::format("no accelerators: {}", Sv(replaced.message())));
-  for (v1::AcceleratorOffer& offer : made->offers_) {
-    offer.clear_tools();
-    offer.add_problems(std::string(Sv(replaced.message())));
-  }
+  if (!replaced.ok()) made->GiveUp(Sv(replaced.message()));
   return made;
+}
+
+void StepAccelerators::GiveUp(std::string_view reason) {
+  if (quick_processor_) why_own_processor_ = reason;
+  quick_processor_ = false;
+  if (sets_.empty()) return;
+  sets_.clear();
+  said_.push_back(fmt::format("no accelerators: {}", reason));
+  for (v1::AcceleratorOffer& offer : offers_) {
+    offer.clear_tools();
+    offer.add_problems(std::string(reason));
+  }
+}
+
+absl::Status StepAccelerators::TryProcessor(const AcceleratorOptions& options) {
+  const ProgramFormat* emulator = EmulatorOf(options.formats, std::string(kProcessorArchitecture));
+  if (emulator == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(MakeFolders(options.folder));
+  RETURN_IF_ERROR(TryQuickProcessor(emulator->interpreter, options.folder));
+  quick_processor_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const std::string& name,
@@ -170,12 +189,15 @@ absl::Status StepAccelerators::ReplaceEmulators(const AcceleratorOptions& option
   const std::string folder = options.folder + "/emulators";
   RETURN_IF_ERROR(RemoveTree(folder));
   RETURN_IF_ERROR(MakeFolders(folder));
+  std::set<std::string> architectures;
+  for (const UsableSet& set : sets_) architectures.insert(set.architecture);
+  if (quick_processor_) architectures.emplace(kProcessorArchitecture);
+  std::set<std::string> wanted;
+  for (const std::string& each : architectures) {
+    if (const ProgramFormat* emulator = EmulatorOf(options.formats, each)) wanted.insert(emulator->name);
+  }
   for (ProgramFormat& format : formats) {
-    const bool wanted = std::any_of(sets_.begin(), sets_.end(), [&](const UsableSet& set) {
-      return EmulatorOf(options.formats, set.architecture) != nullptr &&
-             EmulatorOf(options.formats, set.architecture)->name == format.name;
-    });
-    if (!wanted) continue;
+    if (!wanted.contains(format.name)) continue;
     ASSIGN_OR_RETURN(const std::string original, ReadFile(format.interpreter, kLargestEmulator));
     ASSIGN_OR_RETURN(const std::string copy, AddStub(original, EmbeddedStub()));
     // The same last name: emulators look at it.
@@ -195,29 +217,47 @@ std::vector<v1::StepAcceleration> StepAccelerators::sets() const {
   return told;
 }
 
-absl::StatusOr<std::optional<v1::StepAcceleration>> StepAccelerators::Apply(const std::set<std::string>& off,
-                                                                            SandboxRun* run) const {
+std::string StepAccelerators::ProcessorOf(const std::string& architecture) const {
+  return quick_processor_ && architecture == kProcessorArchitecture ? std::string(QuickProcessor()) : "";
+}
+
+absl::StatusOr<StepAccelerators::FoundSet> StepAccelerators::FindSet(const SetChoice& sets,
+                                                                     const SandboxRun& run) const {
+  const bool quick = !ProcessorOf(run.platform.architecture()).empty();
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run.root));
+  FoundSet found;
+  for (const UsableSet& set : sets_) {
+    if (!sets.use || !IsSetFor(set.architecture, run.platform) || sets.off.contains(set.digest.Oci()))
+      continue;
+    ASSIGN_OR_RETURN(RootTable table, MakeRootTable(set.tools, quick, root.get(), contents_.get()));
+    if (found.set != nullptr && !table.FitsBetter(found.table)) continue;
+    found = {&set, std::move(table)};
+  }
+  if (found.set == nullptr) {
+    ASSIGN_OR_RETURN(found.table, MakeRootTable({}, quick, root.get(), contents_.get()));
+  }
+  return found;
+}
+
+absl::StatusOr<AppliedAcceleration> StepAccelerators::Apply(const SetChoice& sets, SandboxRun* run) const {
+  AppliedAcceleration applied;
   const bool taken = std::any_of(run->mounts.begin(), run->mounts.end(), [](const StepMount& mount) {
     return Covers(mount.target, CROSSMILL_ACCELERATORS_FOLDER) ||
            Covers(mount.target, CROSSMILL_ACCELERATORS_TABLE);
   });
-  if (taken) return std::nullopt;
-  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run->root));
-  const UsableSet* best = nullptr;
-  std::optional<RootTable> table;
-  for (const UsableSet& set : sets_) {
-    if (!IsFor(set.architecture, run->platform)) continue;
-    if (off.contains(set.digest.Oci())) continue;
-    ASSIGN_OR_RETURN(RootTable each, MakeRootTable(set.tools, root.get(), contents_.get()));
-    if (table && !each.FitsBetter(*table)) continue;
-    table = std::move(each);
-    best = &set;
+  if (taken) return applied;
+  ASSIGN_OR_RETURN(const FoundSet found, FindSet(sets, *run));
+  applied.processor = ProcessorOf(run->platform.architecture());
+  if (found.set != nullptr) {
+    run->mounts.push_back({.source = found.set->folder,
+                           .target = CROSSMILL_ACCELERATORS_FOLDER,
+                           .folder = true,
+                           .read_only = true});
+    applied.set = found.set->Record();
   }
-  if (best == nullptr) return std::nullopt;
-  run->mounts.push_back(
-      {.source = best->folder, .target = CROSSMILL_ACCELERATORS_FOLDER, .folder = true, .read_only = true});
-  run->files.push_back({table->bytes, CROSSMILL_ACCELERATORS_TABLE, "accelerators.table"});
-  return best->Record();
+  if (found.set != nullptr || !applied.processor.empty())
+    run->files.push_back({found.table.bytes, CROSSMILL_ACCELERATORS_TABLE, "accelerators.table"});
+  return applied;
 }
 
 }  // namespace crossmill::worker

@@ -1,5 +1,5 @@
 // What accelerates the emulated steps of a worker (docs/accelerators.md): its sets of native programs,
-// checked and calibrated, and the emulator that looks for them.
+// checked and calibrated, the processor that its emulator plays, and the emulator that is told of both.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@
 #include "worker/accelerators/accelerator_set.h"
 #include "worker/accelerators/own_formats.h"
 #include "worker/accelerators/recognised_files.h"
+#include "worker/accelerators/root_table.h"
 #include "worker/host/mounting.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -24,7 +25,7 @@ enum class AcceleratorTrust { kCalibrated, kAll };
 
 struct AcceleratorOptions {
   // Folder with sets, each in a folder of its own, with SET.calibration.json beside it. Readable for the
-  // worker's user.
+  // worker's user. Empty: there are none.
   std::string sets;
   // The worker's own, for its copies; made if missing.
   std::string folder;
@@ -33,28 +34,45 @@ struct AcceleratorOptions {
   AcceleratorTrust trust = AcceleratorTrust::kCalibrated;
 };
 
+// Of one execution.
+struct SetChoice {
+  // Whether a set may be used.
+  bool use = false;
+  // Digests ("sha256:...") of those that may not.
+  std::set<std::string> off;
+};
+
+struct AppliedAcceleration {
+  // What a record says of the set; none: no set for the platform, or none that may be used.
+  std::optional<v1::StepAcceleration> set;
+  // That the emulator was told to play; empty: it plays its own.
+  std::string processor;
+};
+
 // Thread safe after Create. Works in a worker's namespaces only.
 class StepAccelerators {
  public:
-  // Sets that cannot be used are told by said(), and nothing is different for steps. Where none is left, or
-  // the emulator cannot be replaced, active() is false. Errors are bad settings: a folder that cannot be
-  // read.
+  // Sets that cannot be used are told by said(), and nothing is different for steps. Where none is left and
+  // the emulator plays a quick processor by itself, or cannot be replaced, active() is false. Errors are bad
+  // settings: a folder that cannot be read.
   static absl::StatusOr<std::unique_ptr<StepAccelerators>> Create(AcceleratorOptions options);
 
   bool active() const { return formats_.mounted(); }
   // A line for people about each set, and about what is missing.
   const std::vector<std::string>& said() const { return said_; }
+  // That emulated steps of the architecture run on; empty: the emulator's own.
+  std::string ProcessorOf(const std::string& architecture) const;
+  // Why that is not the quick one; empty: it is, or nothing of arm64 is emulated here.
+  const std::string& why_own_processor() const { return why_own_processor_; }
   // Each set that there is, with the tools that are used, and why the others are not.
   const std::vector<v1::AcceleratorOffer>& offers() const { return offers_; }
   // Of each set in use.
   std::vector<v1::StepAcceleration> sets() const;
 
-  // Lets an emulated step find the set that fits its root best: a mount and a file at places where nothing of
-  // an image is. Sets whose digest ("sha256:...") is in `off` are left out. Returns what a record says of it;
-  // nullopt if nothing was added, because there is no set for the platform or the step has something else at
-  // these places. An error is the farm's fault.
-  absl::StatusOr<std::optional<v1::StepAcceleration>> Apply(const std::set<std::string>& off,
-                                                            SandboxRun* run) const;
+  // Lets an emulated step find its table, and the set that fits its root best: a file and a mount at places
+  // where nothing of an image is. Nothing is added if the step has something else at these places. An error
+  // is the farm's fault.
+  absl::StatusOr<AppliedAcceleration> Apply(const SetChoice& sets, SandboxRun* run) const;
 
  private:
   struct UsableSet {
@@ -68,14 +86,25 @@ class StepAccelerators {
     v1::StepAcceleration Record() const;
   };
 
+  // The best of the sets for the root, and its table; nullptr and one without tools: none.
+  struct FoundSet {
+    const UsableSet* set = nullptr;
+    RootTable table;
+  };
+
   StepAccelerators() = default;
+  absl::StatusOr<FoundSet> FindSet(const SetChoice& sets, const SandboxRun& run) const;
   absl::Status AddSet(const AcceleratorOptions& options, const std::string& name,
                       v1::AcceleratorOffer* offer);
+  absl::Status TryProcessor(const AcceleratorOptions& options);
   absl::Status ReplaceEmulators(const AcceleratorOptions& options);
+  void GiveUp(std::string_view reason);
 
   std::vector<UsableSet> sets_;
   std::vector<std::string> said_;
   std::vector<v1::AcceleratorOffer> offers_;
+  bool quick_processor_ = false;
+  std::string why_own_processor_;
   // Of the roots that were looked at.
   const std::unique_ptr<RecognisedFiles> contents_ = std::make_unique<RecognisedFiles>();
   Mount formats_;

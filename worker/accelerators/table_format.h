@@ -1,6 +1,6 @@
-// The table that a step's emulator looks into: which programs of the step's root have a native stand-in, and
-// when it may be used. Written by the worker (step_table.h), read by the stub in the emulator (stub/), which
-// is C.
+// The table that a step's emulator looks into: which programs of the step's root have a native stand-in, when
+// it may be used, and which processor the emulator is. Written by the worker (root_table.h), read by the stub
+// in the emulator (stub/), which is C.
 //
 // One file: header, programs, files, rules, texts. Numbers are those of this machine (x86_64), places of
 // texts count from the begin of the file, texts end with a zero byte. It is at a place where a step can
@@ -11,8 +11,12 @@
 
 #define CROSSMILL_ACCELERATORS_FOLDER "/dev/accelerators"
 #define CROSSMILL_ACCELERATORS_TABLE "/dev/accelerators.table"
-#define CROSSMILL_TABLE_MAGIC "crossmill-accel2"
+#define CROSSMILL_TABLE_MAGIC "crossmill-accel3"
 #define CROSSMILL_TABLE_MOST_BYTES 65536u
+// The processor of quick_processor.h, in qemu's words.
+#define CROSSMILL_QUICK_PROCESSOR "max,pauth-impdef=on"
+// The name that an emulator has when it is told so.
+#define CROSSMILL_TOLD_EMULATOR "qemu"
 
 // What a file of the root has to be.
 struct accelerated_file {
@@ -70,4 +74,7 @@ struct accelerated_table {
   uint32_t programs_count;
   uint32_t files_count;
   uint32_t rules_count;
+  // Not 0: what is emulated runs on CROSSMILL_QUICK_PROCESSOR, unless its environment chooses one.
+  uint32_t quick_processor;
+  uint32_t unused;
 };

@@ -6,33 +6,47 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/words/platform.h"
 #include "common/words/worker_labels.h"
 #include "worker/host/probes.h"
 
 namespace crossmill::worker {
+namespace {
+
+void TellProcessors(const StepAccelerators& accelerators, v1::WorkerInfo* info) {
+  for (v1::PlatformSupport& support : *info->mutable_platforms()) {
+    if (!support.emulated()) continue;
+    support.set_processor(accelerators.ProcessorOf(support.platform().architecture()));
+    if (!support.processor().empty())
+      LogInfo("emulated {} steps run on the processor {}", FormatPlatform(support.platform()),
+              support.processor());
+  }
+}
+
+}  // namespace
 
 void AcceleratorFlags::Declare(CLI::App& app) {
   app.add_option(
       "--accelerators", sets,
       "Folder with sets of native programs for emulated steps, as scripts/make-accelerators makes them "
       "(default: none)");
-  app.add_option("--accelerate", use,
-                 "What of them is used: auto (tools with a passed calibration), off, or trial (all, to "
-                 "calibrate them: "
-                 "for `run` only)")
+  app.add_option(
+         "--accelerate", use,
+         "What of them is used: auto (tools with a passed calibration), off (none, and the emulator as "
+         "it is registered), or trial (all, to calibrate them: for `run` only)")
       ->check(CLI::IsMember({"auto", "off", "trial"}))
       ->capture_default_str();
 }
 
 absl::Status AcceleratorFlags::ReadBefore(bool for_one_task) {
-  if (sets.empty() || use == "off") return absl::OkStatus();
+  if (use == "off") return absl::OkStatus();
   if (use == "trial" && !for_one_task) {
     return absl::InvalidArgumentError(
         "--accelerate=trial: a worker of a farm uses calibrated tools only; a trial is for `crossmill-worker "
         "run`");
   }
   // What is opened later is opened with another working folder.
-  sets = std::filesystem::absolute(sets).string();
+  if (!sets.empty()) sets = std::filesystem::absolute(sets).string();
   formats = ReadProgramFormats(ProbeSources().binfmt);
   return absl::OkStatus();
 }
@@ -40,7 +54,7 @@ absl::Status AcceleratorFlags::ReadBefore(bool for_one_task) {
 absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const AcceleratorFlags& flags,
                                                                    const std::string& data,
                                                                    v1::WorkerInfo* info) {
-  if (flags.sets.empty() || flags.use == "off") return nullptr;
+  if (flags.use == "off") return nullptr;
   AcceleratorOptions options;
   options.sets = flags.sets;
   options.folder = data + "/accelerators";
@@ -50,6 +64,9 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const Acceler
                    StepAccelerators::Create(std::move(options)));
   for (const std::string& line : accelerators->said()) LogWarning("{}", line);
   info->mutable_accelerators()->Assign(accelerators->offers().begin(), accelerators->offers().end());
+  if (const std::string& why = accelerators->why_own_processor(); !why.empty())
+    LogInfo("emulated steps run on the emulator's own processor: {}", why);
+  TellProcessors(*accelerators, info);
   if (!accelerators->active()) return nullptr;
   const std::vector<v1::StepAcceleration> sets = accelerators->sets();
   for (const v1::StepAcceleration& set : sets) LogInfo("accelerators: {}", TellSet(set));

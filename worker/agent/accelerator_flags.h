@@ -31,7 +31,8 @@ struct AcceleratorFlags {
   absl::Status ReadBefore(bool for_one_task);
 };
 
-// nullptr if there are none to be used: why is logged. `data` is the worker's folder. A worker says of each
+// nullptr if nothing is accelerated: why is logged. `data` is the worker's folder. `info` gets the sets, and
+// the processor of each emulated platform. A worker says of each
 // set that it uses the label `accelerators/SET=yes`, unless its operator has given it a label of that key.
 // INVALID_ARGUMENT: the name of a set is none for a label, or there are too many.
 absl::StatusOr<std::unique_ptr<StepAccelerators>> OpenAccelerators(const AcceleratorFlags& flags,

@@ -429,7 +429,7 @@ class StageExecutor::Execution {
     StepCircumstances circumstances(step, manner_.again ? v1::Variation() : task_.variation(),
                                     executor_.options_.host_facts, executor_.clock_);
     circumstances.Apply(&run);
-    RETURN_IF_ERROR(Accelerate(tell, &run, result));
+    RETURN_IF_ERROR(Accelerate(tell, &run, &circumstances, result));
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
     circumstances.Ended(action.processors, action.process_ids);
@@ -440,18 +440,24 @@ class StageExecutor::Execution {
     return action;
   }
 
-  // Says what it did on the console, which is kept with the execution. Never of a replica: what is compared
-  // is the emulated programs' with what was accelerated.
+  // Says what it did on the console, which is kept with the execution. No set for a replica: what is compared
+  // is the emulated programs' with what was accelerated. The emulator's processor is the same for all
+  // executions of a task, so that a difference is the set's; a build that wants nothing of it has the
+  // emulator as the machine has it.
   absl::Status Accelerate(const std::function<void(const std::string&)>& tell, SandboxRun* run,
-                          v1::StepResult* result) const {
+                          StepCircumstances* circumstances, v1::StepResult* result) const {
+    if (!result->emulated()) return absl::OkStatus();
     const StepAccelerators* accelerators = executor_.options_.accelerators;
-    if (accelerators == nullptr || !accelerators->active() || !result->emulated() || !manner_.accelerate)
-      return absl::OkStatus();
-    const std::set<std::string> off(task_.accelerators_off().begin(), task_.accelerators_off().end());
-    ASSIGN_OR_RETURN(const auto set, accelerators->Apply(off, run));
-    if (!set) return absl::OkStatus();
-    tell(fmt::format("accelerated by {}", TellSet(*set)));
-    *result->mutable_acceleration() = *set;
+    AppliedAcceleration applied;
+    if (accelerators != nullptr && accelerators->active() && task_.acceleration() != v1::ACCELERATION_OFF) {
+      const SetChoice sets{manner_.accelerate,
+                           {task_.accelerators_off().begin(), task_.accelerators_off().end()}};
+      ASSIGN_OR_RETURN(applied, accelerators->Apply(sets, run));
+    }
+    circumstances->Emulated(applied.processor);
+    if (!applied.set) return absl::OkStatus();
+    tell(fmt::format("accelerated by {}", TellSet(*applied.set)));
+    *result->mutable_acceleration() = *applied.set;
     return absl::OkStatus();
   }
 

@@ -120,6 +120,7 @@ void StepCircumstances::Tell(v1::StepResult* result) const {
   for (const VariedVariable& each : variables_) tell(each.aspect, each.value, each.limit);
   tell(v1::ASPECT_KERNEL, host_.kernel);
   tell(v1::ASPECT_CPU_MODEL, host_.cpu_model);
+  tell(v1::ASPECT_EMULATED_PROCESSOR, emulated_);
 }
 
 }  // namespace crossmill::worker

@@ -50,6 +50,10 @@ class StepCircumstances {
     processors_ = processors;
     process_ids_ = process_ids;
   }
+  // Of an emulated step: the processor that the emulator was told to play; empty: it plays its own.
+  void Emulated(std::string_view processor) {
+    emulated_ = processor.empty() ? "the emulator's own" : processor;
+  }
   void Tell(v1::StepResult* result) const;
   // How much later the clock was that its programs were shown, in nanoseconds.
   int64_t clock_shift() const { return shift_; }
@@ -65,6 +69,7 @@ class StepCircumstances {
   const HostFacts& host_;
   Clock& clock_;
   std::string host_name_;
+  std::string emulated_;
   // That this worker has for steps, and that the sandbox gave this one; 0: not known.
   unsigned all_processors_ = 0;
   unsigned processors_ = 0;

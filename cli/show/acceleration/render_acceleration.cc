@@ -8,6 +8,7 @@
 #include "cli/show/text.h"
 #include "common/base/status.h"
 #include "common/words/acceleration.h"
+#include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
@@ -81,6 +82,11 @@ Json AccelerationCheckJson(const v1::StepView& step) {
 
 std::string RenderOffers(const v1::WorkerInfo& worker) {
   std::string text;
+  for (const v1::PlatformSupport& support : worker.platforms()) {
+    if (!support.processor().empty())
+      text += fmt::format("  {} is emulated as the processor {}\n", FormatPlatform(support.platform()),
+                          Printable(support.processor()));
+  }
   for (const v1::AcceleratorOffer& offer : worker.accelerators()) {
     text += fmt::format("  accelerators: {} {}: {}\n", Printable(offer.set()),
                         Printable(offer.digest().substr(0, kShortDigest)),

@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/layer/tar_entry.h"
+#include "common/words/acceleration.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -18,13 +19,11 @@ constexpr size_t kLongestTold = 1024;
 bool MayBeAccelerated(const v1::Task& task, const v1::Step& step, const v1::WorkerInfo& worker) {
   if (!step.has_run() || task.acceleration() == v1::ACCELERATION_OFF) return false;
   const auto& off = task.accelerators_off();
-  return std::any_of(
-      worker.accelerators().begin(), worker.accelerators().end(), [&](const v1::AcceleratorOffer& offer) {
-        // As the worker chooses: sets are for platforms without a variant.
-        return !offer.tools().empty() && offer.architecture() == task.platform().architecture() &&
-               task.platform().variant().empty() &&
-               std::find(off.begin(), off.end(), offer.digest()) == off.end();
-      });
+  return std::any_of(worker.accelerators().begin(), worker.accelerators().end(),
+                     [&](const v1::AcceleratorOffer& offer) {
+                       return !offer.tools().empty() && IsSetFor(offer.architecture(), task.platform()) &&
+                              std::find(off.begin(), off.end(), offer.digest()) == off.end();
+                     });
 }
 
 std::optional<v1::SwitchedOffAccelerator> AccusedSet(const v1::StepResult& result,

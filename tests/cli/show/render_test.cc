@@ -145,6 +145,7 @@ std::vector<v1::WorkerView> SampleWorkers() {
   v1::PlatformSupport* emulated = info->add_platforms();
   *emulated->mutable_platform() = SamplePlatform("arm64");
   emulated->set_emulated(true);
+  emulated->set_processor("max,pauth-impdef=on");
   worker.set_connected(true);
   worker.set_slots_used(1);
   worker.set_last_seen(kSampleStart);

@@ -232,6 +232,11 @@ TEST(MayBeAcceleratedTest, OnlyCommandsOfThePlatformWithASetThatIsInUse) {
   task.set_acceleration(v1::ACCELERATION_UNSPECIFIED);
   task.mutable_platform()->set_variant("v9");
   EXPECT_FALSE(MayBeAccelerated(task, command, worker));
+  task.mutable_platform()->set_architecture("arm");
+  task.mutable_platform()->set_variant("v7");
+  EXPECT_FALSE(MayBeAccelerated(task, command, worker));
+  worker.mutable_accelerators(1)->set_architecture("arm");
+  EXPECT_TRUE(MayBeAccelerated(task, command, worker)) << "arm has a variant always";
 }
 
 TEST_F(EngineAcceleratorsTest, ItStaysOffUntilItIsAllowed) {

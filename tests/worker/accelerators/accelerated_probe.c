@@ -6,6 +6,8 @@
 //   take FROM TO         copies a file
 //   note PATH WORD...    writes which one it is into a file, then says WORD...
 //   become ID TO WORD... executes TO as another user
+//   signs WORD...        says WORD..., and how the emulated processor signs addresses: "qarma", "own" or
+//   "not"
 enum { kMostText = 4096 };
 
 #if defined(__x86_64__)
@@ -109,6 +111,17 @@ static void execute(char** arguments, char** environment) {
   leave(5);
 }
 
+#if defined(__x86_64__)
+static const char* signatures(void) { return "not"; }
+#else
+static const char* signatures(void) {
+  long features;
+  __asm__("mrs %0, id_aa64isar1_el1" : "=r"(features));
+  if ((features >> 4) & 0xf) return "qarma";
+  return (features >> 8) & 0xf ? "own" : "not";
+}
+#endif
+
 __attribute__((used)) void begin(long* stack) {
   const long count = *stack;
   char** words = (char**)(stack + 1);
@@ -140,6 +153,10 @@ __attribute__((used)) void begin(long* stack) {
     if (i == 1) continue;
     say(" ");
     say(words[i]);
+  }
+  if (same(words[1], "signs")) {
+    say(" ");
+    say(signatures());
   }
   say("\n");
   leave(0);

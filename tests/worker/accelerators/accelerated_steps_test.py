@@ -117,7 +117,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         (self.folder / "blobs" / f"sha256-{digest(data)}").write_bytes(data)
         return {"tar": {"hash": digest(data), "sizeBytes": str(len(data))}}
 
-    def step(self, *argv, accelerate="trial", env=(), replica=0, task=(), step=(), **run):
+    def step(self, *argv, accelerate="trial", env=(), replica=0, task=(), step=(), sets=True, **run):
         """What the step's program printed; self.said has all that the worker wrote."""
         task = {**dict(task), "name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
                 "sourceDateEpoch": "1700000000", "replica": replica,
@@ -126,8 +126,8 @@ class AcceleratedStepsTest(unittest.TestCase):
                                    **run}}]}
         file = self.folder / "task.json"
         file.write_text(json.dumps(task))
-        command = [WORKER, "run", file, "--blobs", self.folder / "blobs", "--data", self.folder / "data", "--accelerators",
-                   self.folder / "sets", "--accelerate", accelerate]
+        command = [WORKER, "run", file, "--blobs", self.folder / "blobs", "--data", self.folder / "data",
+                   "--accelerate", accelerate, *(["--accelerators", self.folder / "sets"] if sets else [])]
         result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=LONGEST_RUN, check=False)
         self.said = result.stderr
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -214,6 +214,45 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_a_replica(self):
         self.assertEqual(self.step("/bin/tool", "say", replica=1), "emulated /bin/tool")
         self.assertNotIn("accelerated by", self.said)
+
+    # ---- the emulator's processor ----
+
+    def signatures(self, *words, **more):
+        """How the processor of a step signs addresses, and what is on record of it."""
+        said, _, signs = self.step("/bin/probe", "signs", *words, **more).rpartition(" ")
+        self.assertEqual(said, " ".join(["emulated", "/bin/probe", *words]))
+        told = {each["aspect"]: each["value"] for each in self.result["steps"][0]["circumstances"]}
+        return signs, told["ASPECT_EMULATED_PROCESSOR"]
+
+    def own_signatures(self):
+        """Of the emulator as it is registered."""
+        # As the kernel would: the program's path, and its argv[0].
+        made = subprocess.run([emulator().resolve(), EMULATED, "signs"], capture_output=True, text=True, check=True)
+        return made.stdout.split()[-1]
+
+    QUICK = ("own", "max,pauth-impdef=on")
+    OTHER = "the emulator's own"
+
+    def test_emulated_programs_run_on_a_processor_that_signs_quickly(self):
+        if (own := self.own_signatures()) != "qarma":
+            self.assertEqual(self.signatures(), (own, self.OTHER))
+            self.skipTest(f"{emulator()} signs addresses by an algorithm of its own anyway")
+        self.assertEqual(self.signatures("", "-cpu", "two words"), self.QUICK)
+        # Of a user of the recipe, without any set, and of a replica, too: it is the same for all that is compared.
+        self.assertEqual(self.signatures(user="1234:1234"), self.QUICK)
+        self.assertEqual(self.signatures(sets=False, accelerate="auto"), self.QUICK)
+        self.assertNotIn("acceleration", self.result["steps"][0])
+        self.assertEqual(self.signatures(replica=1), self.QUICK)
+        self.assertEqual(self.signatures(task={"acceleratorsOff": [f"sha256:{digest(self.manifest)}"]}), self.QUICK)
+        self.assertEqual(self.step("/bin/probe", "copy", "/bin/probe", "/tmp/other", "signs"), "emulated /tmp/other own")
+
+    def test_the_emulators_own_processor(self):
+        own = self.own_signatures(), self.OTHER
+        self.assertEqual(self.signatures(accelerate="off"), own)
+        self.assertEqual(self.signatures(task={"acceleration": "ACCELERATION_OFF"}), own)
+        # The recipe asks for one itself.
+        self.assertEqual(self.signatures(env=["QEMU_CPU=max"])[0], own[0])
+        self.assertEqual(self.signatures(env=["QEMU_CPU=cortex-a72"])[0], "not")
 
     # ---- what is on record, and compared ----
 

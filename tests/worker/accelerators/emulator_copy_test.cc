@@ -13,13 +13,13 @@
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "tests/support/status_matchers.h"
+#include "tests/worker/accelerators/real_emulator.h"
 
 namespace crossmill::worker {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kQemu = "/usr/bin/qemu-aarch64-static";
 constexpr uint64_t kProgramEntry = 0x1234;
 
 Elf64_Phdr Segment(uint32_t type, uint64_t address, uint64_t size) {

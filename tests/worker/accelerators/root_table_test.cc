@@ -45,7 +45,7 @@ class RootTableTest : public testing::Test {
   RootTable Make() const {
     const auto root = OpenRoot(folder_->path());
     EXPECT_OK(root);
-    auto table = MakeRootTable({tool_}, root->get(), &known_);
+    auto table = MakeRootTable({tool_}, false, root->get(), &known_);
     EXPECT_OK(table);
     return *std::move(table);
   }
@@ -149,11 +149,28 @@ TEST_F(RootTableTest, WhatIsNoFileIsNotRead) {
   EXPECT_THAT(Make().present, IsEmpty());
 }
 
+// For the processor alone; the stub wants the last byte to end a text.
+TEST_F(RootTableTest, ATableWithoutTools) {
+  const auto root = OpenRoot(folder_->path());
+  ASSERT_OK(root);
+  for (const bool quick : {true, false}) {
+    const auto table = MakeRootTable({}, quick, root->get(), &known_);
+    ASSERT_OK(table);
+    accelerated_table header;
+    ASSERT_GT(table->bytes.size(), sizeof(header));
+    std::memcpy(&header, table->bytes.data(), sizeof(header));
+    EXPECT_EQ(header.bytes, table->bytes.size());
+    EXPECT_EQ(header.programs_count, 0u);
+    EXPECT_EQ(header.quick_processor, quick ? 1u : 0u);
+    EXPECT_EQ(table->bytes.back(), '\0');
+  }
+}
+
 TEST_F(RootTableTest, TooManyToolsDoNotFit) {
   const auto root = OpenRoot(folder_->path());
   ASSERT_OK(root);
   const std::vector<AcceleratedTool> many(2000, tool_);
-  EXPECT_TRUE(absl::IsResourceExhausted(MakeRootTable(many, root->get(), &known_).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(MakeRootTable(many, false, root->get(), &known_).status()));
 }
 
 TEST(OwnFormatsTest, AnEntryIsRegisteredAsItWas) {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,25 @@ TEST(StepCircumstancesTest, TimesOfTwoSecondsAreOthersToo) {
     EXPECT_NE(zip_time(FirstMomentApart(ended)), zip_time(ended)) << ended;
   }
   EXPECT_EQ(FirstMomentApart(102 * kSecondOfTest), 104 * kSecondOfTest);
+}
+
+TEST(StepCircumstancesTest, TheProcessorOfAnEmulatedStep) {
+  const v1::Step step;
+  const HostFacts host;
+  FakeClock clock(absl::FromUnixSeconds(1000));
+  const auto told = [&](const std::function<void(StepCircumstances&)>& emulate) {
+    StepCircumstances circumstances(step, {}, host, clock);
+    emulate(circumstances);
+    v1::StepResult result;
+    circumstances.Tell(&result);
+    for (const v1::Circumstance& each : result.circumstances()) {
+      if (each.aspect() == v1::ASPECT_EMULATED_PROCESSOR) return each.value();
+    }
+    return std::string("nothing");
+  };
+  EXPECT_EQ(told([](StepCircumstances&) {}), "nothing") << "of a native one";
+  EXPECT_EQ(told([](StepCircumstances& each) { each.Emulated(""); }), "the emulator's own");
+  EXPECT_EQ(told([](StepCircumstances& each) { each.Emulated("max"); }), "max");
 }
 
 // A root in which only the loader matters: what is told follows from whether it would preload the library.

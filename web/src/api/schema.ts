@@ -995,7 +995,7 @@ export interface components {
             aspects: components["schemas"]["Aspect"][];
         };
         /** @enum {string} */
-        Aspect: "ASPECT_UNSPECIFIED" | "ASPECT_CLOCK" | "ASPECT_HOST_NAME" | "ASPECT_PROCESSORS" | "ASPECT_FILE_ORDER" | "ASPECT_PROCESS_IDS" | "ASPECT_KERNEL" | "ASPECT_CPU_MODEL" | "ASPECT_ENVIRONMENT" | "ASPECT_TIME_ZONE" | "ASPECT_LOCALE" | "ASPECT_SEARCH_PATH";
+        Aspect: "ASPECT_UNSPECIFIED" | "ASPECT_CLOCK" | "ASPECT_HOST_NAME" | "ASPECT_PROCESSORS" | "ASPECT_FILE_ORDER" | "ASPECT_PROCESS_IDS" | "ASPECT_KERNEL" | "ASPECT_CPU_MODEL" | "ASPECT_ENVIRONMENT" | "ASPECT_TIME_ZONE" | "ASPECT_LOCALE" | "ASPECT_SEARCH_PATH" | "ASPECT_EMULATED_PROCESSOR";
         StepBounds: {
             /** Format: uint64 */
             memory: string;
@@ -2672,6 +2672,7 @@ export interface components {
         PlatformSupport: {
             platform?: components["schemas"]["Platform"];
             emulated: boolean;
+            processor: string;
         };
         BoundEnforcement: {
             bound: components["schemas"]["StepBound"];

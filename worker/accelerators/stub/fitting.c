@@ -193,7 +193,7 @@ static int has_variable(const char* wanted, char** envp) {
   return found;
 }
 
-static int has_prefix(const char* prefix, char** envp) {
+int has_prefix(const char* prefix, char** envp) {
   for (; *envp; ++envp) {
     if (begins(*envp, prefix)) return 1;
   }

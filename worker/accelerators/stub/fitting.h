@@ -15,5 +15,6 @@ char** replaced_argument(const struct table* table, const struct accelerated_pro
                          char** arguments, const char** replacement);
 // What the program's own rules say of variables.
 int fits_variables(const struct table* table, const struct accelerated_program* program, char** envp);
+int has_prefix(const char* prefix, char** envp);
 // What counts for every program.
 int fits_environment(char** envp);
