@@ -9,6 +9,8 @@ import json
 import pathlib
 import re
 
+# What has tools that load nothing of the set that they are in, so that one record is for the sets of all releases.
+TOOLCHAINS = ('go',)
 SHIPPED = pathlib.Path(__file__).resolve().parent.parent / 'deploy' / 'accelerators'
 # Of an ELF header, as binfmt_misc shows it.
 MACHINES = {'arm64': 'b700', 'arm': '2800', 'riscv64': 'f300'}
@@ -43,7 +45,8 @@ def tool_identity(manifest, tool):
         replaced = (rule['from'], rule['to']) if rule['kind'] == 'replaced-file' else ('', '')
         fields.append(('rule', str(ARGUMENTS[rule['kind']]), rule['text'], *replaced))
     fields += [('rule', str(VARIABLES[rule['kind']]), rule['text'], '', '') for rule in tool.get('variables', [])]
-    fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] not in programs)
+    if tool.get('static') is not True:
+        fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] not in programs)
     return digest_of(b''.join(text.encode() + b'\0' for field in fields for text in field))
 
 
@@ -75,6 +78,8 @@ def take_over(target, manifest, emulator, shipped=SHIPPED):
     """Puts what the repository's record of the set `target` says of these very tools with this emulator beside it. Lines for people."""
     # A tool's name is the same for every architecture.
     results = read(shipped / f'{target.name}.calibration.json')
+    for toolchain in TOOLCHAINS:
+        results |= read(shipped / f'{toolchain}-{manifest["architecture"]}.calibration.json')
     lines, taken = [], {}
     for tool in manifest['tools']:
         name = tool['name']

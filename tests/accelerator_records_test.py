@@ -72,6 +72,15 @@ class IdentityTest(unittest.TestCase):
         other["tools"][1]["variables"][0]["text"] = "GOARCH=arm"
         self.assertNotEqual(records.tool_identity(other, other["tools"][1]), records.tool_identity(with_go(), with_go()["tools"][1]))
 
+    def test_what_loads_nothing_is_the_same_in_every_set(self):
+        made = with_go()
+        made["tools"][1]["static"] = True
+        before = records.tool_identity(made, made["tools"][1])
+        made["files"][1] = file("lib/libz.so.1", b"another z")
+        self.assertEqual(records.tool_identity(made, made["tools"][1]), before)
+        made["files"][2] = file("bin/go-1.22.12-compile", b"another compile", executable=True)
+        self.assertNotEqual(records.tool_identity(made, made["tools"][1]), before)
+
 
 class TakeOverTest(Folder):
     def setUp(self):
@@ -102,6 +111,16 @@ class TakeOverTest(Folder):
         self.assertEqual(list(records.read(self.put())), ["gcc-12/cc1"])
         self.assertIn("go-1.22.12/compile: not calibrated: none comes", said)
         self.assertIn(f"scripts/calibrate-accelerators {self.target}", said)
+
+    def test_a_toolchains_tool_has_one_record_for_all_sets(self):
+        made = with_go()
+        made["tools"][1]["static"] = True
+        result = {**self.result, "tool": records.tool_identity(made, made["tools"][1])}
+        records.write(self.shipped / "go-arm64.calibration.json", {"go-1.22.12/compile": result})
+        self.assertIn("go-1.22.12/compile: calibrated 2026-11-29", self.take_over(made))
+        self.assertEqual(list(records.read(self.put())), ["gcc-12/cc1", "go-1.22.12/compile"])
+        # One that may load what its set has is another one in each.
+        self.assertIn("it was made of other packages", self.take_over(with_go()))
 
     def test_another_sets_tool_of_the_same_name_says_nothing_and_hides_nothing(self):
         other = {"gcc-12/cc1": {**self.result, "tool": records.digest_of(b"of another architecture")}}

@@ -166,6 +166,7 @@ void AddUse(const v1::StepResult& result, v1::StepResult* told) {
 // A worker's word: no more than a set has.
 void AddAcceleration(const v1::StepResult& result, v1::StepResult* told) {
   constexpr int kMostTools = 50;
+  constexpr int kMostUnmatched = 20;
   constexpr size_t kLongestText = 4096;
   if (result.has_acceleration()) {
     const v1::StepAcceleration& set = result.acceleration();
@@ -174,6 +175,8 @@ void AddAcceleration(const v1::StepResult& result, v1::StepResult* told) {
     kept.set_digest(std::string(CutBetweenCharacters(set.digest(), kLongestText)));
     for (const std::string& tool : set.tools())
       if (kept.tools_size() < kMostTools && tool.size() <= kLongestText) kept.add_tools(tool);
+    for (const std::string& line : set.unmatched())
+      if (kept.unmatched_size() < kMostUnmatched && line.size() <= kLongestText) kept.add_unmatched(line);
   }
   if (result.has_acceleration_check()) {
     v1::AccelerationCheck& kept = *told->mutable_acceleration_check();

@@ -118,6 +118,7 @@ absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<Set
     return BadSet(fmt::format("tool '{}': its program '{}' is not in the set", tool.name, tool.program));
   if (!object.contains("stands_for")) return BadSet(fmt::format("tool '{}' stands for nothing", tool.name));
   ASSIGN_OR_RETURN(tool.stands_for, RootFileIn(object["stands_for"]));
+  tool.is_static = object.contains("static") && object["static"] == true;
   ASSIGN_OR_RETURN(const Json* needs, ListOf(object, "needs", kMostNeeds));
   for (const Json& each : *needs) {
     ASSIGN_OR_RETURN(RootFile file, RootFileIn(each));
@@ -161,7 +162,7 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
     add("rule", std::to_string(rule.kind), rule.text, rule.from, rule.to);
   std::map<std::string, std::string> loaded;
   for (const SetFile& file : set.files) {
-    if (!is_program(file)) loaded[file.path] = file.digest.hash;
+    if (!tool.is_static && !is_program(file)) loaded[file.path] = file.digest.hash;
   }
   for (const auto& [path, hash] : loaded) add("file", path, hash);
   return Sha256Hex(facts);

@@ -37,6 +37,8 @@ struct AcceleratedTool {
   RootFile stands_for;
   std::vector<RootFile> needs;
   std::vector<CallRule> rules;
+  // Loads nothing: no other file of the set makes a difference for it.
+  bool is_static = false;
 };
 
 struct SetFile {
@@ -57,8 +59,8 @@ struct AcceleratorSet {
 };
 
 // What a calibration of the tool is worth for: the SHA-256 (hex) of the program, of what it stands for and
-// needs, of its rules, and of every file of the set that may be loaded into it. Other tools of the set make
-// no difference. scripts/calibrate-accelerators computes the same.
+// needs, of its rules, and of every file of the set that may be loaded into it, none of a static one. Other
+// tools of the set make no difference. scripts/calibrate-accelerators computes the same.
 std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool);
 
 // Pure. INVALID_ARGUMENT says what of it is wrong.

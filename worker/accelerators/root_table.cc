@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "common/base/files.h"
@@ -32,17 +33,17 @@ class TableWriter {
     return static_cast<uint32_t>(files_.size() - 1);
   }
 
-  // Whether the root has everything that the tool stands for.
-  bool AddTool(const AcceleratedTool& tool) {
-    bool all = true, known = false;
+  // The first of what the tool stands for that the root does not have; empty: it has everything.
+  std::string AddTool(const AcceleratedTool& tool) {
+    bool known = false;
     accelerated_program program{};
     program.file = AddFile(tool.stands_for, &known);
-    all = known;
+    std::string differs = known ? "" : "its content is another one";
     program.needs = static_cast<uint32_t>(files_.size());
     program.needs_count = static_cast<uint32_t>(tool.needs.size());
     for (const RootFile& file : tool.needs) {
       AddFile(file, &known);
-      all = all && known;
+      if (!known && differs.empty()) differs = fmt::format("{} is another one, or not there", file.path);
     }
     program.rules = static_cast<uint32_t>(rules_.size());
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
@@ -58,7 +59,7 @@ class TableWriter {
     }
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
-    return all;
+    return differs;
   }
 
   size_t known() const {
@@ -139,7 +140,11 @@ absl::StatusOr<RootTable> MakeRootTable(const std::vector<AcceleratedTool>& tool
   TableWriter writer(root, known);
   RootTable table;
   for (const AcceleratedTool& tool : tools) {
-    if (writer.AddTool(tool)) table.present.push_back(tool.name);
+    if (std::string differs = writer.AddTool(tool); differs.empty()) {
+      table.present.push_back(tool.name);
+    } else {
+      table.differing.emplace(tool.name, std::move(differs));
+    }
   }
   table.known = writer.known();
   table.bytes = writer.Finish(quick_processor);

@@ -14,6 +14,7 @@
 #include "worker/accelerators/calibration_record.h"
 #include "worker/accelerators/emulator_copy.h"
 #include "worker/accelerators/quick_processor.h"
+#include "worker/accelerators/root_compilers.h"
 #include "worker/accelerators/table_format.h"
 #include "worker/tree/root_path.h"
 
@@ -222,19 +223,18 @@ std::string StepAccelerators::ProcessorOf(const std::string& architecture) const
 }
 
 absl::StatusOr<StepAccelerators::FoundSet> StepAccelerators::FindSet(const SetChoice& sets,
-                                                                     const SandboxRun& run) const {
-  const bool quick = !ProcessorOf(run.platform.architecture()).empty();
-  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run.root));
+                                                                     const v1::Platform& platform,
+                                                                     int root) const {
+  const bool quick = !ProcessorOf(platform.architecture()).empty();
   FoundSet found;
   for (const UsableSet& set : sets_) {
-    if (!sets.use || !IsSetFor(set.architecture, run.platform) || sets.off.contains(set.digest.Oci()))
-      continue;
-    ASSIGN_OR_RETURN(RootTable table, MakeRootTable(set.tools, quick, root.get(), contents_.get()));
+    if (!sets.use || !IsSetFor(set.architecture, platform) || sets.off.contains(set.digest.Oci())) continue;
+    ASSIGN_OR_RETURN(RootTable table, MakeRootTable(set.tools, quick, root, contents_.get()));
     if (found.set != nullptr && !table.FitsBetter(found.table)) continue;
     found = {&set, std::move(table)};
   }
   if (found.set == nullptr) {
-    ASSIGN_OR_RETURN(found.table, MakeRootTable({}, quick, root.get(), contents_.get()));
+    ASSIGN_OR_RETURN(found.table, MakeRootTable({}, quick, root, contents_.get()));
   }
   return found;
 }
@@ -246,7 +246,8 @@ absl::StatusOr<AppliedAcceleration> StepAccelerators::Apply(const SetChoice& set
            Covers(mount.target, CROSSMILL_ACCELERATORS_TABLE);
   });
   if (taken) return applied;
-  ASSIGN_OR_RETURN(const FoundSet found, FindSet(sets, *run));
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(run->root));
+  ASSIGN_OR_RETURN(const FoundSet found, FindSet(sets, run->platform, root.get()));
   applied.processor = ProcessorOf(run->platform.architecture());
   if (found.set != nullptr) {
     run->mounts.push_back({.source = found.set->folder,
@@ -254,6 +255,8 @@ absl::StatusOr<AppliedAcceleration> StepAccelerators::Apply(const SetChoice& set
                            .folder = true,
                            .read_only = true});
     applied.set = found.set->Record();
+    for (std::string& line : WithoutStandIn(root.get(), found.set->tools, found.table))
+      applied.set->add_unmatched(std::move(line));
   }
   if (found.set != nullptr || !applied.processor.empty())
     run->files.push_back({found.table.bytes, CROSSMILL_ACCELERATORS_TABLE, "accelerators.table"});

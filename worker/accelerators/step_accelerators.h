@@ -93,7 +93,7 @@ class StepAccelerators {
   };
 
   StepAccelerators() = default;
-  absl::StatusOr<FoundSet> FindSet(const SetChoice& sets, const SandboxRun& run) const;
+  absl::StatusOr<FoundSet> FindSet(const SetChoice& sets, const v1::Platform& platform, int root) const;
   absl::Status AddSet(const AcceleratorOptions& options, const std::string& name,
                       v1::AcceleratorOffer* offer);
   absl::Status TryProcessor(const AcceleratorOptions& options);

@@ -457,6 +457,7 @@ class StageExecutor::Execution {
     circumstances->Emulated(applied.processor);
     if (!applied.set) return absl::OkStatus();
     tell(fmt::format("accelerated by {}", TellSet(*applied.set)));
+    for (const std::string& line : applied.set->unmatched()) tell(fmt::format("emulated {}", line));
     *result->mutable_acceleration() = *applied.set;
     return absl::OkStatus();
   }

@@ -98,6 +98,15 @@ void StepCircumstances::ApplyPreload(SandboxRun* run) {
   reversed_ = settings.reverse_folders;
 }
 
+void StepCircumstances::Emulated(std::string_view processor) {
+  constexpr std::string_view kChosen = "QEMU_CPU=";
+  emulated_ = processor.empty() ? "the emulator's own" : processor;
+  // The recipe's own, none that has a secret.
+  for (const std::string& each : step_.run().env()) {
+    if (each.starts_with(kChosen)) emulated_ = each.substr(kChosen.size());
+  }
+}
+
 void StepCircumstances::Tell(v1::StepResult* result) const {
   const auto tell = [&](v1::Aspect aspect, std::string_view value, std::string_view limit = {}) {
     if (value.empty()) return;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,10 +51,9 @@ class StepCircumstances {
     processors_ = processors;
     process_ids_ = process_ids;
   }
-  // Of an emulated step: the processor that the emulator was told to play; empty: it plays its own.
-  void Emulated(std::string_view processor) {
-    emulated_ = processor.empty() ? "the emulator's own" : processor;
-  }
+  // Of an emulated step: the processor that the emulator was told to play; empty: it plays its own. What the
+  // recipe asks the emulator for counts for it, too.
+  void Emulated(std::string_view processor);
   void Tell(v1::StepResult* result) const;
   // How much later the clock was that its programs were shown, in nanoseconds.
   int64_t clock_shift() const { return shift_; }

@@ -40,6 +40,8 @@ std::string CheckText(const v1::AccelerationCheck& check) {
 std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& cell) {
   // By set, digest and tools: how many steps.
   std::map<std::string, int> sets;
+  // What stayed emulated of them, and why: how many steps.
+  std::map<std::string, int> unmatched;
   std::string checks;
   for (const uint32_t index : cell.stages()) {
     if (index >= static_cast<uint32_t>(build.stages_size())) continue;
@@ -48,6 +50,7 @@ std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& c
         const v1::StepAcceleration& set = step.acceleration();
         ++sets[fmt::format("{} {} ({})", Printable(set.set()),
                            Printable(set.digest().substr(0, kShortDigest)), Tools(set.tools()))];
+        for (const std::string& line : set.unmatched()) ++unmatched[Printable(line)];
       }
       if (step.has_acceleration_check())
         checks += fmt::format("    {}: {}\n", StepPlace(step), CheckText(step.acceleration_check()));
@@ -57,6 +60,8 @@ std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& c
   for (const auto& [set, steps] : sets)
     text += fmt::format("  accelerated  {} {} by {}, where they fit\n", steps, steps == 1 ? "step" : "steps",
                         set);
+  for (const auto& [line, steps] : unmatched)
+    text += fmt::format("    emulated in {} {}: {}\n", steps, steps == 1 ? "step" : "steps", line);
   if (!checks.empty()) text += "  compared with emulated executions\n" + checks;
   return text;
 }
@@ -64,7 +69,8 @@ std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& c
 Json AccelerationJson(const v1::StepView& step) {
   if (!step.has_acceleration()) return nullptr;
   const v1::StepAcceleration& set = step.acceleration();
-  return {{"set", set.set()}, {"digest", set.digest()}, {"tools", set.tools()}};
+  return {
+      {"set", set.set()}, {"digest", set.digest()}, {"tools", set.tools()}, {"unmatched", set.unmatched()}};
 }
 
 Json AccelerationCheckJson(const v1::StepView& step) {

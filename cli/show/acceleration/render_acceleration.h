@@ -12,8 +12,8 @@
 
 namespace crossmill::cli {
 
-// How many steps of a cell a set was offered to, and what comparisons of them gave; empty: none. How often
-// its tools fitted a program of theirs nobody counts.
+// How many steps of a cell a set was offered to, which compilers of theirs it does not stand for, and what
+// comparisons gave; empty: none. How often its tools fitted a program nobody counts.
 std::string RenderAcceleration(const v1::BuildView& build, const v1::CellView& cell);
 // null where the step has none.
 Json AccelerationJson(const v1::StepView& step);

@@ -54,6 +54,7 @@ TEST(RenderReportTest, AStepThatCouldBeAcceleratedIsNotSaidToBe) {
       ++emulated;
       step.mutable_acceleration()->set_set("debian-bookworm-arm64");
       step.mutable_acceleration()->add_tools("gcc-12/cc1");
+      step.mutable_acceleration()->add_unmatched("/usr/bin/rustc: no tool of the set stands for it");
     }
   }
   ASSERT_GT(emulated, 0);
@@ -61,6 +62,8 @@ TEST(RenderReportTest, AStepThatCouldBeAcceleratedIsNotSaidToBe) {
   EXPECT_NE(text.find(", emulated"), std::string::npos) << text;
   EXPECT_EQ(text.find(", accelerated"), std::string::npos) << text;
   EXPECT_NE(text.find("(gcc-12/cc1), where they fit\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("steps: /usr/bin/rustc: no tool of the set stands for it\n"), std::string::npos)
+      << text;
 }
 
 TEST(RenderReportTest, TablesStayWithinTheWidth) {

@@ -128,6 +128,7 @@ v1::StepResult AcceleratedSuccess(std::string_view layer, const std::string& dig
   result.mutable_acceleration()->set_set("debian-test-arm64");
   result.mutable_acceleration()->set_digest(digest);
   result.mutable_acceleration()->add_tools("gcc-12/cc1");
+  for (int i = 0; i < 30; ++i) result.mutable_acceleration()->add_unmatched("/usr/bin/rustc: no tool");
   return result;
 }
 
@@ -138,6 +139,7 @@ TEST_F(ExecutionRecordsTest, WhatAnAcceleratorSetMadeIsKnown) {
   ASSERT_TRUE(execution->acceleration.has_value());
   EXPECT_EQ(execution->acceleration->set(), "debian-test-arm64");
   EXPECT_THAT(execution->acceleration->tools(), ElementsAre("gcc-12/cc1"));
+  EXPECT_EQ(execution->acceleration->unmatched_size(), 20) << "no more than a worker tells";
   EXPECT_FALSE(execution->acceleration_check.has_value());
   EXPECT_EQ(Reusable(), id);
   EXPECT_FALSE(store_->FindReusable("key", 0, false, true).value().has_value());

@@ -80,6 +80,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.files = {"bin/tool": (self.emulated, 0o755), "lib/needed": (self.library, 0o644),
                       # Never in the table, since it is a byte longer.
                       "bin/probe": (self.emulated + b"\0", 0o755)}
+        self.folders = ()
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
@@ -107,10 +108,10 @@ class AcceleratedStepsTest(unittest.TestCase):
     def root(self):
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in ("bin", "etc", "lib", "tmp", *sorted(self.files)):
+            for name in ("bin", "etc", "lib", "tmp", *self.folders, *sorted(self.files)):
                 entry = tarfile.TarInfo(name)
-                entry.mode, entry.type = (0o777, tarfile.DIRTYPE) if "/" not in name else (self.files[name][1], tarfile.REGTYPE)
-                data = b"" if "/" not in name else self.files[name][0]
+                entry.mode, entry.type = (self.files[name][1], tarfile.REGTYPE) if name in self.files else (0o777, tarfile.DIRTYPE)
+                data = self.files[name][0] if name in self.files else b""
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
         data = buffer.getvalue()
@@ -132,7 +133,8 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.said = result.stderr
         self.assertEqual(result.returncode, 0, result.stderr)
         self.result = json.loads(result.stdout)
-        lines = [line for line in result.stderr.splitlines() if line.startswith(("native", "emulated", "refused", "written"))]
+        lines = [line for line in result.stderr.splitlines()
+                 if line.startswith(("native", "emulated", "refused", "written")) and not line.startswith("emulated /usr")]
         self.assertEqual(len(lines), 1, result.stderr)
         return lines[0]
 
@@ -251,8 +253,8 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.assertEqual(self.signatures(accelerate="off"), own)
         self.assertEqual(self.signatures(task={"acceleration": "ACCELERATION_OFF"}), own)
         # The recipe asks for one itself.
-        self.assertEqual(self.signatures(env=["QEMU_CPU=max"])[0], own[0])
-        self.assertEqual(self.signatures(env=["QEMU_CPU=cortex-a72"])[0], "not")
+        self.assertEqual(self.signatures(env=["QEMU_CPU=max"]), (own[0], "max"))
+        self.assertEqual(self.signatures(env=["QEMU_CPU=cortex-a72"]), ("not", "cortex-a72"))
 
     # ---- what is on record, and compared ----
 
@@ -266,6 +268,14 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.assertEqual(made["acceleration"], {"set": "test-arm64", "digest": f"sha256:{digest(self.manifest)}", "tools": ["probe"]})
         self.assertNotIn("accelerationCheck", made)
         self.assertNotIn("acceleration", self.made("/bin/tool", "say", accelerate="off"))
+
+    def test_compilers_that_the_set_does_not_stand_for_are_told(self):
+        self.folders = ("usr", "usr/bin")
+        self.files["usr/bin/rustc"] = (b"a compiler", 0o755)
+        made = self.made("/bin/tool", "say")
+        told = "/usr/bin/rustc: no tool of the set stands for it"
+        self.assertEqual(made["acceleration"]["unmatched"], [told])
+        self.assertIn(f"emulated {told}", self.said)
 
     def test_a_build_and_the_farm_can_forbid_it(self):
         self.assertEqual(self.step("/bin/tool", "say", task={"acceleration": "ACCELERATION_OFF"}), "emulated /bin/tool")

@@ -242,6 +242,15 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
     change(changed);
     EXPECT_NE(identity(changed), before) << WriteJson(changed);
   }
+  // What loads nothing is the same in every set.
+  Json alone = SetManifest();
+  alone["tools"][0]["static"] = true;
+  const std::string without_libraries = identity(alone);
+  EXPECT_NE(without_libraries, before);
+  alone["files"][1]["sha256"] = Sha256Hex("other");
+  EXPECT_EQ(identity(alone), without_libraries);
+  alone["files"][0]["sha256"] = Sha256Hex("other");
+  EXPECT_NE(identity(alone), without_libraries);
 }
 
 TEST_F(CalibrationRecordTest, WhatIsNoRecordIsSaid) {

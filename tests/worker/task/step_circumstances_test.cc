@@ -31,7 +31,8 @@ TEST(StepCircumstancesTest, TimesOfTwoSecondsAreOthersToo) {
 }
 
 TEST(StepCircumstancesTest, TheProcessorOfAnEmulatedStep) {
-  const v1::Step step;
+  v1::Step step;
+  step.mutable_run()->add_env("PATH=/bin");
   const HostFacts host;
   FakeClock clock(absl::FromUnixSeconds(1000));
   const auto told = [&](const std::function<void(StepCircumstances&)>& emulate) {
@@ -47,6 +48,9 @@ TEST(StepCircumstancesTest, TheProcessorOfAnEmulatedStep) {
   EXPECT_EQ(told([](StepCircumstances&) {}), "nothing") << "of a native one";
   EXPECT_EQ(told([](StepCircumstances& each) { each.Emulated(""); }), "the emulator's own");
   EXPECT_EQ(told([](StepCircumstances& each) { each.Emulated("max"); }), "max");
+  step.mutable_run()->add_env("QEMU_CPU=cortex-a72");
+  EXPECT_EQ(told([](StepCircumstances& each) { each.Emulated("max"); }), "cortex-a72")
+      << "the recipe asks for it itself";
 }
 
 // A root in which only the loader matters: what is told follows from whether it would preload the library.

@@ -1144,6 +1144,7 @@ export interface components {
             set: string;
             digest: string;
             tools: string[];
+            unmatched: string[];
         };
         AccelerationCheck: {
             outcome: components["schemas"]["AccelerationCheck_Outcome"];

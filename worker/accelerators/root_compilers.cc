@@ -1,0 +1,91 @@
+#include "worker/accelerators/root_compilers.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "worker/tree/lower_tree.h"
+#include "worker/tree/root_path.h"
+
+namespace crossmill::worker {
+namespace {
+
+constexpr size_t kMostCompilers = 20;
+// Stars are for names in one folder.
+constexpr std::string_view kPlaces[] = {
+    "/usr/lib/gcc/*/*/cc1",
+    "/usr/lib/gcc/*/*/cc1plus",
+    "/usr/libexec/gcc/*/*/cc1",
+    "/usr/libexec/gcc/*/*/cc1plus",
+    // Of the images of gcc itself.
+    "/usr/local/libexec/gcc/*/*/cc1",
+    "/usr/local/libexec/gcc/*/*/cc1plus",
+    "/usr/lib/llvm-*/bin/clang",
+    "/usr/lib/llvm*/bin/clang-[0-9]*",
+    "/usr/bin/rustc",
+    "/usr/local/rustup/toolchains/*/bin/rustc",
+    "/root/.rustup/toolchains/*/bin/rustc",
+    "/usr/local/go/pkg/tool/linux_*/compile",
+    "/usr/lib/go-*/pkg/tool/linux_*/compile",
+};
+
+// Appends what is at `place`, a path with stars, below `folder`.
+void Find(int root, const std::string& folder, std::string_view place, std::vector<std::string>* found) {
+  if (found->size() >= kMostCompilers) return;
+  const size_t end = place.find('/', 1);
+  const std::string name(place.substr(1, end == place.npos ? end : end - 1));
+  const std::string_view rest = end == place.npos ? std::string_view() : place.substr(end);
+  std::vector<std::string> names = {name};
+  if (name.find('*') != name.npos) {
+    names.clear();
+    const auto opened = OpenInRoot(root, folder, O_RDONLY | O_DIRECTORY);
+    if (!opened.ok()) return;
+    const auto all = ListFolder(fmt::format("/proc/self/fd/{}", opened->get()));
+    if (!all.ok()) return;
+    std::copy_if(all->begin(), all->end(), std::back_inserter(names),
+                 [&](const std::string& each) { return fnmatch(name.c_str(), each.c_str(), 0) == 0; });
+    std::sort(names.begin(), names.end());
+  }
+  for (const std::string& each : names) {
+    const std::string path = absl::StrCat(folder, "/", each);
+    if (!rest.empty()) {
+      Find(root, path, rest, found);
+    } else if (found->size() < kMostCompilers && IsInRoot(root, path)) {
+      found->push_back(path);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> CompilersOf(int root) {
+  std::vector<std::string> found;
+  for (const std::string_view place : kPlaces) Find(root, "", place, &found);
+  return found;
+}
+
+std::vector<std::string> WithoutStandIn(int root, const std::vector<AcceleratedTool>& tools,
+                                        const RootTable& table) {
+  std::vector<std::string> lines;
+  for (const std::string& path : CompilersOf(root)) {
+    // Of one path several versions may have tools.
+    std::string why = "no tool of the set stands for it";
+    for (const AcceleratedTool& tool : tools) {
+      if (tool.stands_for.path != path) continue;
+      const auto differs = table.differing.find(tool.name);
+      if (differs == table.differing.end()) {
+        why.clear();
+        break;
+      }
+      why = fmt::format("not {}: {}", tool.name, differs->second);
+    }
+    if (!why.empty()) lines.push_back(fmt::format("{}: {}", path, why));
+  }
+  return lines;
+}
+
+}  // namespace crossmill::worker
