@@ -107,6 +107,22 @@ class SwitchedOffTest(FarmTestCase):
         self.assertIn("accelerators: lying-arm64", self.farm.cli("worker", "ls", "-v").stdout)
         self.assertRegex(self.farm.cli("doctor").stdout, r"accelerators: w1 on \S+: lying-arm64 \(probe\)")
 
+    def test_the_emulators_processor_is_told(self):
+        signs = subprocess.run([records.emulator_of("arm64").resolve(), PROBES / "probe-aarch64", "signs"], capture_output=True, text=True,
+                               check=True).stdout.split()[-1]
+        quick = "max,pauth-impdef=on" if signs == "qarma" else None
+        worker = json.loads(self.farm.cli("worker", "ls", "--json").stdout)[0]
+        processors = {each["platform"]: each["processor"] for each in worker["platforms"]}
+        self.assertEqual((processors["linux/arm64"], processors["linux/amd64"]), (quick, None))
+        if quick:
+            self.assertIn(f"linux/arm64 is emulated as the processor {quick}", self.farm.cli("worker", "ls", "-v").stdout)
+        # A replica has it, too: where it does not, the comparison says so.
+        self.dockerfile(RECIPE.replace('"note"', '"say"'))
+        build = self.build_json(*PLATFORM, "--no-cache", "--verify", "2", "--allow-same-host")
+        cell, = build["cells"]
+        self.assertEqual(cell["verdict"], "reproducible")
+        self.assertIn("emulated-processor", cell["comparison"]["equal"])
+
     def test_off_takes_no_accelerated_result_from_the_cache(self):
         self.ran("--no-cache")
         self.assertEqual(self.ran()["status"], "cached")
