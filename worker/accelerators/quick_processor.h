@@ -1,8 +1,8 @@
 // The processor that an emulator of arm64 plays, where the same one is quicker in another way.
 //
-// Programs of newer distributions (Debian 13, Ubuntu 24.04, Fedora) sign the return address of every function
+// Programs of newer distributions (Debian 13 is one) sign the return address of every function
 // (FEAT_PAuth). The architecture lets a processor choose how it computes the signature: by QARMA, or by an
-// algorithm of its own ("IMPLEMENTATION DEFINED", Arm ARM DDI 0487, D8.11). Emulated, QARMA is most of what
+// algorithm of its own ("IMPLEMENTATION DEFINED" in the Arm ARM, DDI 0487). Emulated, QARMA is most of what
 // such a program does; until version 10 it is what qemu computes unless it is told otherwise. Keys are chosen
 // by chance for every process, so nothing that a program does by the architecture depends on the algorithm.
 // A program could read which it is (ID_AA64ISAR1_EL1), as it could read the processor's name.

@@ -24,8 +24,7 @@ constexpr std::string_view kPlaces[] = {
     // Of the images of gcc itself.
     "/usr/local/libexec/gcc/*/*/cc1",
     "/usr/local/libexec/gcc/*/*/cc1plus",
-    "/usr/lib/llvm-*/bin/clang",
-    "/usr/lib/llvm*/bin/clang-[0-9]*",
+    "/usr/lib/llvm*/bin/clang",
     "/usr/bin/rustc",
     "/usr/local/rustup/toolchains/*/bin/rustc",
     "/root/.rustup/toolchains/*/bin/rustc",

@@ -1,8 +1,9 @@
-"""Emulated builds with and without accelerators in a real farm: the same layers (docs/accelerators.md).
+"""Emulated builds with a set, on the quick processor alone, and by the emulator as the machine has it, in a real farm: the same layers
+(docs/accelerators.md).
 
 Needs a calibrated set of each release (scripts/make-accelerators, scripts/calibrate-accelerators) in CROSSMILL_ACCELERATORS, or in
 /var/lib/crossmill/accelerators, and the stand-ins python:3.11 and python:3.13 for linux/arm64, which have Debian's compilers. How
-long both took is printed, not judged.
+long each took is printed, not judged.
 """
 import json
 import os
@@ -29,6 +30,8 @@ RUN gcc -v -c unit.c 2>&1 | sed 's,/tmp/cc[^.]*,NAME,g' >verbose; gcc -print-sea
 RUN gcc -Wall -E unit.c >unit.i && gcc -M unit.c >unit.d && gcc -S -fverbose-asm unit.c && ! gcc -Werror -Wall -c warned.c 2>warned
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && gcc @arguments && gcc -pipe -save-temps -c unit.c -o saved.o
 RUN gcc -x c-header header.h -o header.h.gch && gcc -Winvalid-pch -include header.h -c unit.c -o precompiled.o && rm header.h.gch
+RUN { tr '\\0' ' ' </proc/self/cmdline; readlink /proc/self/exe; python3 -c "import sys, ctypes; print(sys.orig_argv, [ctypes.CDLL(None).getauxval(n) for n in (8, 16, 26)])" '' 'b c' -cpu; } >identity
+RUN { bash -c 'exec -a weird bash -c "echo \\$0"'; cp /bin/echo ./-e && PATH=.:$PATH && -e hi && rm ./-e; /bin/sh -c 'kill -SEGV $$'; echo $?; uname -m; } >>identity
 RUN cp $(gcc -print-prog-name=cc1) /c/cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o copied.s && printf x >>cc1 && ./cc1 -quiet -imultiarch aarch64-linux-gnu unit.c -o patched.s && rm cc1
 """
 UNIT = """#include <stdio.h>
@@ -79,16 +82,19 @@ class Accelerated:
         common = ("--platform", "linux/arm64", "--no-cache")
         fast = self.build_json(*common, "--constraint", f"accelerators/{self.set}=yes")
         slow = self.build_json(*common, "--constraint", f"accelerators/{self.set}!=yes")
-        for build, accelerated in ((fast, True), (slow, False)):
+        plain = self.build_json(*common, "--accelerate", "off")
+        for build, accelerated in ((fast, True), (slow, False), (plain, False)):
             console = text_of_log(self.farm.cli("logs", str(build["id"])).stdout)
             self.assertEqual(f"accelerated by {self.set}" in console, accelerated, console[-3000:])
         # Also where single calls stay emulated, each for its own reason.
         for line in RECIPE.strip().splitlines():
             if not line.startswith("RUN"):
                 continue
-            one, other = step(fast, line[:40]), step(slow, line[:40])
+            one, other, alone = (step(build, line[:40]) for build in (fast, slow, plain))
             self.assertEqual(one["layer_digest"], other["layer_digest"], line)
-            print(f"{line[:60]}: accelerated {one['seconds']:.1f} s, emulated {other['seconds']:.1f} s", flush=True)
+            self.assertEqual(alone["layer_digest"], other["layer_digest"], line)
+            print(f"{line[:60]}: with the set {one['seconds']:.1f} s, without it {other['seconds']:.1f} s, the emulator alone "
+                  f"{alone['seconds']:.1f} s", flush=True)
 
     def test_a_replica_is_emulated_and_agrees(self):
         self.sources()

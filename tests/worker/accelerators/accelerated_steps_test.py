@@ -178,6 +178,13 @@ class AcceleratedStepsTest(unittest.TestCase):
             with self.subTest(variable):
                 self.assertEqual(self.step("/bin/tool", "say", env=[variable]), "emulated /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANG=C.UTF-8", "LC_ALL=", "LDFLAGS=-s"]), "native /bin/tool")
+        # For linkers only, which is what a tool is that gets a file in another's place.
+        self.assertEqual(self.step("/bin/tool", "say", env=["LD_RUN_PATH=/opt/lib"]), "native /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", env=["LD_RUN_PATHS=/opt/lib"]), "emulated /bin/tool")
+        self.make_set([{"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
+        self.assertTrue(self.step("/bin/tool", "say", "-plugin", "/lib/needed").startswith("native"))
+        self.assertTrue(self.step("/bin/tool", "say", "-plugin", "/lib/needed", env=["LD_RUN_PATH=/opt/lib"]).startswith("emulated"))
+        self.make_set()
         # As configure scripts of autoconf have them.
         self.assertEqual(self.step("/bin/tool", "say", env=["LC_ALL=C", "LANGUAGE=C"]), "native /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANGUAGE=POSIX"]), "native /bin/tool")

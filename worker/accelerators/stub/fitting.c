@@ -149,7 +149,17 @@ static int is_plain_locale(const char* value) {
          same(value, "C.utf8");
 }
 
-static int fits_variable(const char* variable) {
+// Of all tools only the linker is given a file in another's place, its plugin.
+static int is_linker(const struct table* table, const struct accelerated_program* program) {
+  for (uint32_t i = 0; i < program->rules_count; ++i) {
+    if (table->rules[program->rules + i].kind == ACCELERATED_REPLACED_FILE) return 1;
+  }
+  return 0;
+}
+
+static int fits_variable(const char* variable, int linker) {
+  // Whoever builds sets it for the linker, and all compilers have it, which do not know it.
+  if (begins(variable, "LD_RUN_PATH=")) return !linker;
   // What loaders, the emulator or the C library would do something with.
   if (begins(variable, "LD_") || begins(variable, "QEMU_") || begins(variable, "GLIBC_TUNABLES=") ||
       begins(variable, "GCC_EXEC_PREFIX=") || begins(variable, "LOCPATH=") ||
@@ -210,9 +220,10 @@ int fits_variables(const struct table* table, const struct accelerated_program* 
   return 1;
 }
 
-int fits_environment(char** envp) {
+int fits_environment(const struct table* table, const struct accelerated_program* program, char** envp) {
+  const int linker = is_linker(table, program);
   for (; *envp; ++envp) {
-    if (!fits_variable(*envp)) return 0;
+    if (!fits_variable(*envp, linker)) return 0;
   }
   return !kernel_exists("/etc/ld.so.preload");
 }

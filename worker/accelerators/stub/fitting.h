@@ -16,5 +16,5 @@ char** replaced_argument(const struct table* table, const struct accelerated_pro
 // What the program's own rules say of variables.
 int fits_variables(const struct table* table, const struct accelerated_program* program, char** envp);
 int has_prefix(const char* prefix, char** envp);
-// What counts for every program.
-int fits_environment(char** envp);
+// What counts for every program, or for every linker.
+int fits_environment(const struct table* table, const struct accelerated_program* program, char** envp);

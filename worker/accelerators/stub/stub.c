@@ -57,7 +57,7 @@ static void replace(const struct start* start, const struct table* table) {
   for (uint32_t i = 0; i < table->header->programs_count; ++i) {
     const struct accelerated_program* program = &table->programs[i];
     if (table->files[program->file].size != (uint64_t)state.st_size) continue;
-    if (!fits_environment(start->envp) || !fits_arguments(table, program, arguments) ||
+    if (!fits_environment(table, program, start->envp) || !fits_arguments(table, program, arguments) ||
         !fits_variables(table, program, start->envp)) {
       return;
     }
