@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,9 +60,22 @@ absl::Status Register(const ProgramFormat& format, const std::string& folder) {
   const ssize_t written = write(file.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return absl::OkStatus();
   const absl::Status refused = ErrnoStatus(errno, "register");
+  return absl::AbortedError(fmt::format("binfmt_misc/{} with {} cannot be registered for the worker: {}",
+                                        format.name, format.interpreter, Sv(refused.message())));
+}
+
+// The kernel opens the interpreter when it is registered with the flag F. The machine's may be of a file that
+// is not there any more, or was of another root (an emulator that a container has registered).
+absl::Status CheckRegistrable(const ProgramFormat& format) {
+  RETURN_IF_ERROR(RegistrationOf(format).status());
+  if (format.flags.find('F') == std::string::npos) return absl::OkStatus();
+  struct stat state {};
+  if (stat(format.interpreter.c_str(), &state) == 0 && S_ISREG(state.st_mode) &&
+      access(format.interpreter.c_str(), X_OK) == 0)
+    return absl::OkStatus();
   return absl::FailedPreconditionError(
-      fmt::format("binfmt_misc/{} with {} cannot be registered for the worker: {}", format.name,
-                  format.interpreter, Sv(refused.message())));
+      fmt::format("binfmt_misc/{} is registered with {}, which this worker cannot execute", format.name,
+                  format.interpreter));
 }
 
 }  // namespace
@@ -98,6 +112,7 @@ absl::StatusOr<std::string> RegistrationOf(const ProgramFormat& format) {
 }
 
 absl::StatusOr<Mount> MountOwnFormats(const std::vector<ProgramFormat>& formats, const std::string& folder) {
+  for (const ProgramFormat& format : formats) RETURN_IF_ERROR(CheckRegistrable(format));
   RETURN_IF_ERROR(MakeFolders(folder));
   if (mount("binfmt_misc", folder.c_str(), "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
     const absl::Status mounting = ErrnoStatus(errno, "mounting binfmt_misc");

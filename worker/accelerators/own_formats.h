@@ -37,7 +37,9 @@ absl::StatusOr<std::string> RegistrationOf(const ProgramFormat& format);
 
 // Mounted over `folder` as long as the object lives, with all of `formats`. What the worker executes before
 // is not touched. FAILED_PRECONDITION if this kernel has none for a user namespace, or if one of the
-// interpreters cannot be used here: then the machine's own table counts as before.
+// interpreters cannot be used here: then the machine's own table counts as before. ABORTED if the kernel
+// refuses one nevertheless: once a namespace had a table of its own the machine's counts no more in it, so
+// that nothing foreign is executed.
 absl::StatusOr<Mount> MountOwnFormats(const std::vector<ProgramFormat>& formats, const std::string& folder);
 
 }  // namespace crossmill::worker

@@ -116,6 +116,7 @@ absl::StatusOr<std::unique_ptr<StepAccelerators>> StepAccelerators::Create(Accel
     made->why_own_processor_ = Sv(quick.message());
   if (made->sets_.empty() && !made->quick_processor_) return made;
   const absl::Status replaced = made->ReplaceEmulators(options);
+  if (absl::IsAborted(replaced)) return Annotate(replaced, "--accelerate=off starts the worker without it");
   if (!replaced.ok()) made->GiveUp(Sv(replaced.message()));
   return made;
 }

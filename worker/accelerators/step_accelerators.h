@@ -54,7 +54,8 @@ class StepAccelerators {
  public:
   // Sets that cannot be used are told by said(), and nothing is different for steps. Where none is left and
   // the emulator plays a quick processor by itself, or cannot be replaced, active() is false. Errors are bad
-  // settings: a folder that cannot be read.
+  // settings, as a folder that cannot be read, or a kernel that refused a format when the machine's table did
+  // not count any more (own_formats.h).
   static absl::StatusOr<std::unique_ptr<StepAccelerators>> Create(AcceleratorOptions options);
 
   bool active() const { return formats_.mounted(); }

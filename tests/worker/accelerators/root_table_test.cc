@@ -189,6 +189,20 @@ TEST(OwnFormatsTest, AnEntryIsRegisteredAsItWas) {
   EXPECT_TRUE(absl::IsInvalidArgument(RegistrationOf(format).status()));
 }
 
+// Nothing is mounted then: a namespace that had a table of its own has the machine's no more.
+TEST(OwnFormatsTest, AnInterpreterThatIsNotThereAnyMoreIsFoundBefore) {
+  const auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  ProgramFormat format;
+  format.name = "gone";
+  format.magic = "7f45";
+  format.flags = "F";
+  format.interpreter = folder->Path("gone");
+  const auto mounted = MountOwnFormats({format}, folder->Path("formats"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(mounted.status())) << mounted.status();
+  EXPECT_FALSE(Exists(folder->Path("formats")));
+}
+
 TEST(OwnFormatsTest, EnabledEntriesAreRead) {
   const auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
