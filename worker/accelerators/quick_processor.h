@@ -2,10 +2,10 @@
 //
 // Programs of newer distributions (Debian 13 is one) sign the return address of every function
 // (FEAT_PAuth). The architecture lets a processor choose how it computes the signature: by QARMA, or by an
-// algorithm of its own ("IMPLEMENTATION DEFINED" in the Arm ARM, DDI 0487). Emulated, QARMA is most of what
-// such a program does; until version 10 it is what qemu computes unless it is told otherwise. Keys are chosen
-// by chance for every process, so nothing that a program does by the architecture depends on the algorithm.
-// A program could read which it is (ID_AA64ISAR1_EL1), as it could read the processor's name.
+// algorithm of its own ("IMPLEMENTATION DEFINED" in the Arm ARM, DDI 0487). Emulated, QARMA is up to four
+// fifths of what such a program does; until version 10 it is what qemu computes unless it is told otherwise.
+// Keys are chosen by chance for every process, so nothing that a program does by the architecture depends on
+// the algorithm. A program could read which it is (ID_AA64ISAR1_EL1), as it could read the processor's name.
 #pragma once
 
 #include <string>

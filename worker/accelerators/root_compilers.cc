@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/digest.h"
+#include "common/base/files.h"
 #include "common/base/status.h"
 #include "worker/tree/lower_tree.h"
 #include "worker/tree/root_path.h"
@@ -47,7 +50,6 @@ void Find(int root, const std::string& folder, std::string_view place, std::vect
     if (!all.ok()) return;
     std::copy_if(all->begin(), all->end(), std::back_inserter(names),
                  [&](const std::string& each) { return fnmatch(name.c_str(), each.c_str(), 0) == 0; });
-    std::sort(names.begin(), names.end());
   }
   for (const std::string& each : names) {
     const std::string path = absl::StrCat(folder, "/", each);
@@ -57,6 +59,16 @@ void Find(int root, const std::string& folder, std::string_view place, std::vect
       found->push_back(path);
     }
   }
+}
+
+// Whether what is at `path` is the file, wherever the file usually lies: a tool stands for a content.
+bool HasContent(int root, const std::string& path, const Digest& digest) {
+  const auto opened = OpenInRoot(root, path, O_RDONLY | O_NONBLOCK);
+  struct stat state {};
+  if (!opened.ok() || fstat(opened->get(), &state) != 0 || !S_ISREG(state.st_mode)) return false;
+  if (state.st_size != digest.size) return false;
+  const auto bytes = ReadAll(opened->get(), digest.size);
+  return bytes.ok() && DigestOf(*bytes) == digest;
 }
 
 }  // namespace
@@ -74,8 +86,10 @@ std::vector<std::string> WithoutStandIn(int root, const std::vector<AcceleratedT
     // Of one path several versions may have tools.
     std::string why = "no tool of the set stands for it";
     for (const AcceleratedTool& tool : tools) {
-      if (tool.stands_for.path != path) continue;
-      const auto differs = table.differing.find(tool.name);
+      const bool usual = tool.stands_for.path == path;
+      if (!usual && !HasContent(root, path, tool.stands_for.digest)) continue;
+      // Of what lies elsewhere the table does not say what else is missing, so nothing is said.
+      const auto differs = usual ? table.differing.find(tool.name) : table.differing.end();
       if (differs == table.differing.end()) {
         why.clear();
         break;

@@ -90,6 +90,12 @@ TEST_F(RootCompilersTest, WhatNoToolStandsForIsToldWithTheReason) {
               IsEmpty());
   EXPECT_THAT(Without({Tool("gcc-13/cc1", kCc1, "that one"), Tool("gcc-12/cc1", kCc1, "this one")}),
               IsEmpty());
+  // The same content elsewhere only, as a toolchain of Go has another folder.
+  EXPECT_THAT(Without({Tool("gcc-12/cc1", "/opt/cc1", "this one")}), IsEmpty());
+  // A folder by another name, as 12.2.0 for 12.
+  ASSERT_EQ(symlink("12", folder_->Path("usr/lib/gcc/aarch64-linux-gnu/12.2.0").c_str()), 0);
+  EXPECT_THAT(Without({Tool("gcc-12/cc1", kCc1, "this one")}), IsEmpty());
+  ASSERT_EQ(unlink(folder_->Path("usr/lib/gcc/aarch64-linux-gnu/12.2.0").c_str()), 0);
   AcceleratedTool tool = Tool("gcc-12/cc1", kCc1, "this one");
   tool.needs = {{"/usr/lib/isl", DigestOf("isl")}};
   EXPECT_THAT(Without({tool}),
