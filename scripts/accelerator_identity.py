@@ -5,6 +5,7 @@ are text in the program: a folder's name is replaced in its place (the native on
 which is longer, takes the place of the text of configure's arguments, to which only plugins have a way (which a stand-in
 never loads). Whatever is not found exactly as expected ends with an error: a set is exact, or is not made.
 """
+import re
 import struct
 
 
@@ -128,3 +129,13 @@ def replace_text(data, old, new, changes, everywhere=False):
         data[at:at + len(old)] = new.ljust(len(old), b'\0')
         changes.append({'offset': at, 'from': old.rstrip(b'\0').decode(), 'to': new.rstrip(b'\0').decode()})
         at = data.find(old, at + 1)
+
+
+def forget_variable(data, name, changes):
+    """Lets a loader's comparison with a name of eight characters, which is a constant of its code, never be true."""
+    places = [match.start() + 2 for match in re.finditer(rb'[\x48\x49][\xb8-\xbf]' + name, bytes(data))]
+    if len(name) != 8 or len(places) != 1:
+        raise IdentityError(f'{name.decode()} is compared with {len(places)} times')
+    # No name of a variable has such a byte.
+    data[places[0]] = 0
+    changes.append({'offset': places[0], 'from': name.decode(), 'to': f'\0{name.decode()[1:]}'})

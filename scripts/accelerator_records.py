@@ -16,8 +16,12 @@ SHIPPED = pathlib.Path(__file__).resolve().parent.parent / 'deploy' / 'accelerat
 MACHINES = {'arm64': 'b700', 'arm': '2800', 'riscv64': 'f300'}
 FORMAT = 2
 # worker/accelerators/table_format.h has the numbers.
-ARGUMENTS = {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5}
-VARIABLES = {'needed': 6, 'emulated-prefix': 7}
+RULES = {
+    'arguments': {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5, 'added': 8, 'needed': 9,
+                  'own-name': 10, 'native-crates': 11, 'own-place': 15},
+    'variables': {'needed': 6, 'emulated-prefix': 7, 'fine-prefix': 12, 'library-folders': 13},
+    'folders': {'entries': 14},
+}
 
 
 def digest_of(data):
@@ -37,16 +41,12 @@ def emulator_of(architecture, formats=pathlib.Path('/proc/sys/fs/binfmt_misc')):
 
 def tool_identity(manifest, tool):
     """What a calibration of the tool is worth for: as the worker computes it (ToolIdentity in accelerator_set.h)."""
-    programs = {each['program'] for each in manifest['tools']}
     fields = [('program', file['sha256']) for file in manifest['files'] if file['path'] == tool['program']]
     fields.append(('stands for', tool['stands_for']['path'], tool['stands_for']['sha256']))
     fields += [('needs', file['path'], file['sha256']) for file in tool['needs']]
-    for rule in tool['arguments']:
-        replaced = (rule['from'], rule['to']) if rule['kind'] == 'replaced-file' else ('', '')
-        fields.append(('rule', str(ARGUMENTS[rule['kind']]), rule['text'], *replaced))
-    fields += [('rule', str(VARIABLES[rule['kind']]), rule['text'], '', '') for rule in tool.get('variables', [])]
-    if tool.get('static') is not True:
-        fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] not in programs)
+    for rules, kinds in RULES.items():
+        fields += [('rule', str(kinds[rule['kind']]), *(rule.get(text, '') for text in ('text', 'from', 'to'))) for rule in tool.get(rules, [])]
+    fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] in tool['loads'])
     return digest_of(b''.join(text.encode() + b'\0' for field in fields for text in field))
 
 

@@ -45,9 +45,9 @@ def file(path, content, **more):
 
 
 def manifest():
-    return {"format": 2, "name": "debian-test-arm64", "architecture": "arm64",
+    return {"format": 3, "name": "debian-test-arm64", "architecture": "arm64",
             "files": [file("bin/cc1", b"native cc1", executable=True), file("lib/libz.so.1", b"z")],
-            "tools": [{"name": "gcc-12/cc1", "program": "bin/cc1", "stands_for": file("/usr/lib/gcc/cc1", b"emulated cc1"),
+            "tools": [{"name": "gcc-12/cc1", "program": "bin/cc1", "loads": ["lib/libz.so.1"], "stands_for": file("/usr/lib/gcc/cc1", b"emulated cc1"),
                        "needs": [file("/lib/libisl.so", b"isl")],
                        "arguments": [{"kind": "fine-prefix", "text": "-dump"}, {"kind": "emulated-word", "text": "-v"}]}]}
 
@@ -56,7 +56,7 @@ def with_go():
     made = manifest()
     made["files"].append(file("bin/go-1.22.12-compile", b"native compile", executable=True))
     made["tools"].append({"name": "go-1.22.12/compile", "program": "bin/go-1.22.12-compile",
-                          "stands_for": file("/usr/local/go/compile", b"emulated compile"), "needs": [], "arguments": [],
+                          "loads": [], "stands_for": file("/usr/local/go/compile", b"emulated compile"), "needs": [], "arguments": [],
                           "variables": [{"kind": "needed", "text": "GOARCH=arm64"}]})
     return made
 
@@ -74,7 +74,6 @@ class IdentityTest(unittest.TestCase):
 
     def test_what_loads_nothing_is_the_same_in_every_set(self):
         made = with_go()
-        made["tools"][1]["static"] = True
         before = records.tool_identity(made, made["tools"][1])
         made["files"][1] = file("lib/libz.so.1", b"another z")
         self.assertEqual(records.tool_identity(made, made["tools"][1]), before)
@@ -114,13 +113,13 @@ class TakeOverTest(Folder):
 
     def test_a_toolchains_tool_has_one_record_for_all_sets(self):
         made = with_go()
-        made["tools"][1]["static"] = True
         result = {**self.result, "tool": records.tool_identity(made, made["tools"][1])}
         records.write(self.shipped / "go-arm64.calibration.json", {"go-1.22.12/compile": result})
         self.assertIn("go-1.22.12/compile: calibrated 2026-11-29", self.take_over(made))
         self.assertEqual(list(records.read(self.put())), ["gcc-12/cc1", "go-1.22.12/compile"])
-        # One that may load what its set has is another one in each.
-        self.assertIn("it was made of other packages", self.take_over(with_go()))
+        # One that loads what its set has is another one in each.
+        made["tools"][1]["loads"] = ["lib/libz.so.1"]
+        self.assertIn("it was made of other packages", self.take_over(made))
 
     def test_another_sets_tool_of_the_same_name_says_nothing_and_hides_nothing(self):
         other = {"gcc-12/cc1": {**self.result, "tool": records.digest_of(b"of another architecture")}}
@@ -254,8 +253,8 @@ class GoRulesTest(unittest.TestCase):
     """Calls of Go's tools that are not calibrated stay emulated, however their flags are written."""
 
     def test_one_dash_or_two_and_a_value_behind_or_beside(self):
-        made, calibrate = script("make-accelerators"), script("calibrate-accelerators")
-        tool = {"arguments": [{"kind": kind, "text": text} for kind, text in made.GO_RULES]}
+        rules, calibrate = script("make-accelerators").rules, script("calibrate-accelerators")
+        tool = {"arguments": [{"kind": kind, "text": text} for kind, text in rules.GO_RULES]}
         for words in (["-race"], ["--race"], ["-buildmode=c-shared"], ["--buildmode=plugin"], ["-buildmode", "c-archive"],
                       ["--buildmode", "shared"], ["-d", "fuzz"], ["--dynlink"], ["-V=full"], ["--V=full"], ["@file"], ["--cpuprofile=x"]):
             with self.subTest(words):

@@ -1,10 +1,10 @@
 #include "worker/accelerators/accelerator_set.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
@@ -13,23 +13,43 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr int kSetFormat = 2;
+constexpr int kSetFormat = 3;
 constexpr size_t kMostSetFiles = 200;
 constexpr size_t kMostTools = 50;
 constexpr size_t kMostNeeds = 20;
 constexpr size_t kMostRules = 100;
 constexpr int64_t kLargestSetFile = 200 << 20;
-constexpr std::array<std::pair<std::string_view, uint32_t>, 5> kArgumentKinds = {{
-    {"fine-prefix", ACCELERATED_FINE_PREFIX},
-    {"emulated-prefix", ACCELERATED_EMULATED_PREFIX},
-    {"emulated-word", ACCELERATED_EMULATED_WORD},
-    {"included-file", ACCELERATED_INCLUDED_FILE},
-    {"replaced-file", ACCELERATED_REPLACED_FILE},
-}};
-constexpr std::array<std::pair<std::string_view, uint32_t>, 2> kVariableKinds = {{
-    {"needed", ACCELERATED_NEEDED_VARIABLE},
-    {"emulated-prefix", ACCELERATED_EMULATED_VARIABLE},
-}};
+
+// Which texts a kind of rule has.
+enum class Texts { kNone, kText, kTextAndOther, kTextAndWords, kTextAndSetFile };
+
+struct RuleKind {
+  std::string_view name;
+  uint32_t kind;
+  Texts texts;
+};
+
+constexpr RuleKind kArgumentKinds[] = {
+    {"fine-prefix", ACCELERATED_FINE_PREFIX, Texts::kText},
+    {"emulated-prefix", ACCELERATED_EMULATED_PREFIX, Texts::kText},
+    {"emulated-word", ACCELERATED_EMULATED_WORD, Texts::kText},
+    {"included-file", ACCELERATED_INCLUDED_FILE, Texts::kText},
+    {"replaced-file", ACCELERATED_REPLACED_FILE, Texts::kTextAndSetFile},
+    {"added", ACCELERATED_ADDED_ARGUMENTS, Texts::kTextAndWords},
+    {"needed", ACCELERATED_NEEDED_ARGUMENT, Texts::kTextAndOther},
+    {"own-name", ACCELERATED_OWN_NAME, Texts::kNone},
+    {"own-place", ACCELERATED_OWN_PLACE, Texts::kNone},
+    {"native-crates", ACCELERATED_NATIVE_CRATES, Texts::kNone},
+};
+constexpr RuleKind kVariableKinds[] = {
+    {"needed", ACCELERATED_NEEDED_VARIABLE, Texts::kText},
+    {"emulated-prefix", ACCELERATED_EMULATED_VARIABLE, Texts::kText},
+    {"fine-prefix", ACCELERATED_FINE_VARIABLE, Texts::kText},
+    {"library-folders", ACCELERATED_LIBRARY_FOLDERS, Texts::kTextAndOther},
+};
+constexpr RuleKind kFolderKinds[] = {
+    {"entries", ACCELERATED_FOLDER_ENTRIES, Texts::kTextAndOther},
+};
 
 absl::Status BadSet(std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("manifest.json of an accelerator set: {}", what));
@@ -77,34 +97,51 @@ bool IsInSet(const std::string& path, const std::vector<SetFile>& files) {
   return std::any_of(files.begin(), files.end(), [&](const SetFile& file) { return file.path == path; });
 }
 
-absl::StatusOr<CallRule> ArgumentRuleIn(const Json& object, const std::vector<SetFile>& files) {
-  const std::string kind = TextMember(object, "kind");
-  const auto known = std::find_if(kArgumentKinds.begin(), kArgumentKinds.end(),
-                                  [&](const auto& each) { return each.first == kind; });
-  if (known == kArgumentKinds.end()) return BadSet(fmt::format("'{}' is no kind of argument rule", kind));
-  CallRule rule{known->second, TextMember(object, "text"), {}, {}};
-  if (rule.text.empty() || rule.text.find('\0') != std::string::npos)
-    return BadSet("an argument rule has no text");
-  if (rule.kind != ACCELERATED_REPLACED_FILE) return rule;
-  rule.from = TextMember(object, "from");
-  rule.to = TextMember(object, "to");
-  if (rule.from.empty() || rule.from.find('\0') != std::string::npos || !IsInSet(rule.to, files))
+bool IsText(const std::string& text) { return !text.empty() && text.find('\0') == text.npos; }
+
+// One of a tool's `list`, of one of the kinds.
+absl::StatusOr<CallRule> RuleIn(const Json& object, const std::string& list, absl::Span<const RuleKind> kinds,
+                                const std::vector<SetFile>& files) {
+  const std::string name = TextMember(object, "kind");
+  const auto kind =
+      std::find_if(kinds.begin(), kinds.end(), [&](const RuleKind& each) { return each.name == name; });
+  if (kind == kinds.end()) return BadSet(fmt::format("'{}' is no kind of rule for '{}'", name, list));
+  CallRule rule{kind->kind, TextMember(object, "text"), TextMember(object, "from"), TextMember(object, "to")};
+  if (kind->texts == Texts::kNone) return CallRule{kind->kind, "", "", ""};
+  if (!IsText(rule.text)) return BadSet(fmt::format("a rule of '{}' has no text", list));
+  if (kind->texts == Texts::kText) return CallRule{kind->kind, rule.text, "", ""};
+  // A folder may have to have no entries, and what is added may be one word.
+  const bool may_be_empty = kind->kind == ACCELERATED_FOLDER_ENTRIES;
+  if (!(may_be_empty && rule.from.empty()) && !IsText(rule.from))
+    return BadSet(fmt::format("the rule '{}' of '{}' has no 'from'", rule.text, list));
+  if (kind->texts == Texts::kTextAndOther) rule.to.clear();
+  if (kind->texts == Texts::kTextAndWords && !rule.to.empty() && !IsText(rule.to))
+    return BadSet(fmt::format("the rule '{}' of '{}' adds no word", rule.text, list));
+  if (kind->texts == Texts::kTextAndSetFile && !IsInSet(rule.to, files))
     return BadSet(fmt::format("'{}' cannot be replaced by '{}': that is not in the set", rule.from, rule.to));
   return rule;
 }
 
-absl::StatusOr<CallRule> VariableRuleIn(const Json& object) {
-  const std::string kind = TextMember(object, "kind");
-  const auto known = std::find_if(kVariableKinds.begin(), kVariableKinds.end(),
-                                  [&](const auto& each) { return each.first == kind; });
-  if (known == kVariableKinds.end()) return BadSet(fmt::format("'{}' is no kind of variable rule", kind));
-  CallRule rule{known->second, TextMember(object, "text"), {}, {}};
+absl::Status CheckVariable(const CallRule& rule) {
   const size_t name = rule.text.find('=');
-  if (name == 0 || rule.text.empty() || rule.text.find('\0') != std::string::npos ||
-      (rule.kind == ACCELERATED_NEEDED_VARIABLE && name == std::string::npos)) {
+  if (name == 0 || (rule.kind == ACCELERATED_NEEDED_VARIABLE && name == rule.text.npos) ||
+      (rule.kind == ACCELERATED_LIBRARY_FOLDERS && !rule.text.ends_with('='))) {
     return BadSet(fmt::format("'{}' is no variable", rule.text));
   }
-  return rule;
+  return absl::OkStatus();
+}
+
+// Appends the rules of a tool's `list`; one that is not there has none.
+absl::Status AddRules(const Json& object, const std::string& list, absl::Span<const RuleKind> kinds,
+                      const std::vector<SetFile>& files, std::vector<CallRule>* rules) {
+  if (!object.contains(list)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Json* entries, ListOf(object, list, kMostRules));
+  for (const Json& each : *entries) {
+    ASSIGN_OR_RETURN(CallRule rule, RuleIn(each, list, kinds, files));
+    if (kinds.data() == kVariableKinds) RETURN_IF_ERROR(CheckVariable(rule));
+    rules->push_back(std::move(rule));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<SetFile>& files) {
@@ -118,23 +155,20 @@ absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<Set
     return BadSet(fmt::format("tool '{}': its program '{}' is not in the set", tool.name, tool.program));
   if (!object.contains("stands_for")) return BadSet(fmt::format("tool '{}' stands for nothing", tool.name));
   ASSIGN_OR_RETURN(tool.stands_for, RootFileIn(object["stands_for"]));
-  tool.is_static = object.contains("static") && object["static"] == true;
+  ASSIGN_OR_RETURN(const Json* loads, ListOf(object, "loads", kMostSetFiles));
+  for (const Json& each : *loads) {
+    if (!each.is_string() || !IsInSet(each.get<std::string>(), files))
+      return BadSet(fmt::format("tool '{}' loads a file that is not in the set", tool.name));
+    tool.loads.push_back(each.get<std::string>());
+  }
   ASSIGN_OR_RETURN(const Json* needs, ListOf(object, "needs", kMostNeeds));
   for (const Json& each : *needs) {
     ASSIGN_OR_RETURN(RootFile file, RootFileIn(each));
     tool.needs.push_back(std::move(file));
   }
-  ASSIGN_OR_RETURN(const Json* rules, ListOf(object, "arguments", kMostRules));
-  for (const Json& each : *rules) {
-    ASSIGN_OR_RETURN(CallRule rule, ArgumentRuleIn(each, files));
-    tool.rules.push_back(std::move(rule));
-  }
-  if (!object.contains("variables")) return tool;
-  ASSIGN_OR_RETURN(const Json* variables, ListOf(object, "variables", kMostRules));
-  for (const Json& each : *variables) {
-    ASSIGN_OR_RETURN(CallRule rule, VariableRuleIn(each));
-    tool.rules.push_back(std::move(rule));
-  }
+  RETURN_IF_ERROR(AddRules(object, "arguments", kArgumentKinds, files, &tool.rules));
+  RETURN_IF_ERROR(AddRules(object, "variables", kVariableKinds, files, &tool.rules));
+  RETURN_IF_ERROR(AddRules(object, "folders", kFolderKinds, files, &tool.rules));
   return tool;
 }
 
@@ -149,10 +183,6 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
   // Fields end with a zero byte, which none has in it.
   std::string facts;
   const auto add = [&facts](auto... fields) { ((facts.append(fields).push_back('\0')), ...); };
-  const auto is_program = [&set](const SetFile& file) {
-    return std::any_of(set.tools.begin(), set.tools.end(),
-                       [&](const AcceleratedTool& each) { return each.program == file.path; });
-  };
   for (const SetFile& file : set.files) {
     if (file.path == tool.program) add("program", file.digest.hash);
   }
@@ -162,7 +192,8 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
     add("rule", std::to_string(rule.kind), rule.text, rule.from, rule.to);
   std::map<std::string, std::string> loaded;
   for (const SetFile& file : set.files) {
-    if (!tool.is_static && !is_program(file)) loaded[file.path] = file.digest.hash;
+    if (std::find(tool.loads.begin(), tool.loads.end(), file.path) != tool.loads.end())
+      loaded[file.path] = file.digest.hash;
   }
   for (const auto& [path, hash] : loaded) add("file", path, hash);
   return Sha256Hex(facts);

@@ -19,11 +19,11 @@ struct RootFile {
   Digest digest;
 };
 
-// What an argument or a variable of a call means for it; table_format.h has the kinds.
+// What an argument or a variable of a call, or a folder of the root, means for it; table_format.h has the
+// kinds, and what `from` and `to` are of which. `to` of a replaced file is relative to the set's folder.
 struct CallRule {
   uint32_t kind = 0;
   std::string text;
-  // Of a replaced file: what the argument after it is in a step, and the file of the set in its place.
   std::string from;
   std::string to;
 };
@@ -37,8 +37,8 @@ struct AcceleratedTool {
   RootFile stands_for;
   std::vector<RootFile> needs;
   std::vector<CallRule> rules;
-  // Loads nothing: no other file of the set makes a difference for it.
-  bool is_static = false;
+  // Files of the set that it loads, directly or by others; none of a program that is all in one.
+  std::vector<std::string> loads;
 };
 
 struct SetFile {
@@ -59,8 +59,8 @@ struct AcceleratorSet {
 };
 
 // What a calibration of the tool is worth for: the SHA-256 (hex) of the program, of what it stands for and
-// needs, of its rules, and of every file of the set that may be loaded into it, none of a static one. Other
-// tools of the set make no difference. scripts/calibrate-accelerators computes the same.
+// needs, of its rules, and of the files of the set that it loads. Other tools of the set make no difference.
+// scripts/calibrate-accelerators computes the same.
 std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool);
 
 // Pure. INVALID_ARGUMENT says what of it is wrong.

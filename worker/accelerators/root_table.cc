@@ -47,16 +47,7 @@ class TableWriter {
     }
     program.rules = static_cast<uint32_t>(rules_.size());
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
-    for (const CallRule& rule : tool.rules) {
-      accelerated_rule entry{};
-      entry.kind = rule.kind;
-      entry.text = entry.from = entry.to = AddText(rule.text);
-      if (rule.kind == ACCELERATED_REPLACED_FILE) {
-        entry.from = AddText(rule.from);
-        entry.to = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, rule.to));
-      }
-      rules_.push_back(entry);
-    }
+    for (const CallRule& rule : tool.rules) rules_.push_back(EntryOf(rule));
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
     return differs;
@@ -102,6 +93,28 @@ class TableWriter {
     const auto place = static_cast<uint32_t>(texts_.size());
     texts_.append(text.c_str(), text.size() + 1);
     return place;
+  }
+
+  accelerated_rule EntryOf(const CallRule& rule) {
+    accelerated_rule entry{};
+    entry.kind = rule.kind;
+    entry.text = entry.from = entry.to = AddText(rule.text);
+    switch (rule.kind) {
+      case ACCELERATED_REPLACED_FILE:
+        entry.from = AddText(rule.from);
+        entry.to = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, rule.to));
+        break;
+      case ACCELERATED_ADDED_ARGUMENTS:
+      case ACCELERATED_NEEDED_ARGUMENT:
+      case ACCELERATED_LIBRARY_FOLDERS:
+      case ACCELERATED_FOLDER_ENTRIES:
+        entry.from = AddText(rule.from);
+        entry.to = AddText(rule.to);
+        break;
+      default:
+        break;
+    }
+    return entry;
   }
 
   bool Recognise(const RootFile& file, accelerated_file* entry) const {

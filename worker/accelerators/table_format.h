@@ -11,7 +11,7 @@
 
 #define CROSSMILL_ACCELERATORS_FOLDER "/dev/accelerators"
 #define CROSSMILL_ACCELERATORS_TABLE "/dev/accelerators.table"
-#define CROSSMILL_TABLE_MAGIC "crossmill-accel3"
+#define CROSSMILL_TABLE_MAGIC "crossmill-accel4"
 #define CROSSMILL_TABLE_MOST_BYTES 65536u
 // The processor of quick_processor.h, in qemu's words.
 #define CROSSMILL_QUICK_PROCESSOR "max,pauth-impdef=on"
@@ -33,8 +33,8 @@ struct accelerated_file {
   uint32_t unused;
 };
 
-// Of rules in their order the first that an argument meets counts; one that meets none is fine. Rules of
-// variables have to hold all.
+// Of rules of arguments, and of variables, in their order the first that one meets counts. An argument that
+// meets none is fine; what a variable that meets none means is the same for every program (stub/variables.h).
 enum accelerated_rule_kind {
   ACCELERATED_FINE_PREFIX = 1,
   ACCELERATED_EMULATED_PREFIX = 2,
@@ -47,12 +47,30 @@ enum accelerated_rule_kind {
   ACCELERATED_NEEDED_VARIABLE = 6,
   // No variable of the environment begins so.
   ACCELERATED_EMULATED_VARIABLE = 7,
+  // Unless an argument begins with `text`, the native program gets `from` and `to` in front of its arguments;
+  // `to` may be empty.
+  ACCELERATED_ADDED_ARGUMENTS = 8,
+  // Where an argument is `text`, one is `from`.
+  ACCELERATED_NEEDED_ARGUMENT = 9,
+  // argv[0], looked for as a shell does, is the program itself: the native one learns from it where it lies.
+  ACCELERATED_OWN_NAME = 10,
+  // No crate of rustc's call is a shared object, as procedural macros are (stub/crates.h).
+  ACCELERATED_NATIVE_CRATES = 11,
+  // Such a variable is fine.
+  ACCELERATED_FINE_VARIABLE = 12,
+  // The folders that such a variable lists, separated by colons, have no file with one of the names in
+  // `from`, which are separated by spaces.
+  ACCELERATED_LIBRARY_FOLDERS = 13,
+  // The folder `text` has no other entries than those whose names are in `from`, separated by spaces.
+  ACCELERATED_FOLDER_ENTRIES = 14,
+  // The program lies at the place that the table has for it, where it looks for what lies beside it.
+  ACCELERATED_OWN_PLACE = 15,
 };
 
 struct accelerated_rule {
   uint32_t kind;
   uint32_t text;
-  // Texts, of a replaced file; else the same as `text`. `to` is absolute in the step.
+  // Texts; the same as `text` where the kind has none. `to` of a replaced file is absolute in the step.
   uint32_t from;
   uint32_t to;
 };

@@ -38,9 +38,9 @@ def make_set(folder):
     """The digest of a set whose tool is the probe for this machine."""
     emulated, native = ((PROBES / f"probe-{machine}").read_bytes() for machine in ("aarch64", "x86_64"))
     program = {"path": "bin/tool", "size": len(native), "sha256": digest(native), "executable": True}
-    tool = {"name": "probe", "program": "bin/tool", "needs": [], "arguments": [],
+    tool = {"name": "probe", "program": "bin/tool", "loads": [], "needs": [], "arguments": [],
             "stands_for": {"path": "/bin/tool", "size": len(emulated), "sha256": digest(emulated)}}
-    manifest = json.dumps({"format": 2, "name": "lying-arm64", "architecture": "arm64", "files": [program], "tools": [tool]}).encode()
+    manifest = json.dumps({"format": 3, "name": "lying-arm64", "architecture": "arm64", "files": [program], "tools": [tool]}).encode()
     (folder / "lying-arm64" / "bin").mkdir(parents=True)
     (folder / "lying-arm64" / "bin" / "tool").write_bytes(native)
     (folder / "lying-arm64" / "manifest.json").write_bytes(manifest)

@@ -6,6 +6,7 @@
 //   take FROM TO         copies a file
 //   note PATH WORD...    writes which one it is into a file, then says WORD...
 //   become ID TO WORD... executes TO as another user
+//   as TO NAME WORD...   executes TO with NAME as its argv[0]
 //   signs WORD...        says WORD..., and how the emulated processor signs addresses: "qarma", "own" or
 //   "not"
 enum { kMostText = 4096 };
@@ -136,6 +137,10 @@ __attribute__((used)) void begin(long* stack) {
     call(kSetUid, number_in(words[2]), 0, 0, 0);
     execute(words + 3, environment);
   }
+  if (same(words[1], "as") && count > 3) {
+    call(kExecve, (long)words[2], (long)(words + 3), (long)environment, 0);
+    leave(5);
+  }
   if (same(words[1], "take") && count > 3) copy(words[2], words[3]);
   if (same(words[1], "note") && count > 2) {
     const long file = call(kOpenAt, kHere, (long)words[2], kForWriting | kCreate, kMode);
@@ -150,7 +155,8 @@ __attribute__((used)) void begin(long* stack) {
   }
   say(ARCHITECTURE);
   for (long i = 0; i < count; ++i) {
-    if (i == 1) continue;
+    // What was asked for; an option there was added in front of it.
+    if (i == 1 && words[i][0] != '-') continue;
     say(" ");
     say(words[i]);
   }

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -84,17 +85,17 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
-    def make_set(self, replaced=(), variables=()):
-        """`replaced`: rules of arguments that are files of the root, and the set's own for the native tool; `variables`: (kind, text)."""
+    def make_set(self, more=(), variables=(), folders=()):
+        """Rules besides the usual ones, as a manifest has them; `more`: of arguments."""
         folder = self.folder / "sets" / "test-arm64"
         (folder / "bin").mkdir(parents=True, exist_ok=True)
         (folder / "bin" / "plugin").write_bytes(b"the set's own")
         (folder / "bin" / "tool").write_bytes(self.native)
-        tool = {"name": "probe", "program": "bin/tool", "stands_for": file_entry("/bin/tool", self.emulated),
+        tool = {"name": "probe", "program": "bin/tool", "loads": [], "stands_for": file_entry("/bin/tool", self.emulated),
                 "needs": [file_entry("/lib/needed", self.library)],
-                "arguments": [*replaced, *({"kind": kind, "text": text} for kind, text in self.rules)],
-                "variables": [{"kind": kind, "text": text} for kind, text in variables]}
-        manifest = {"format": 2, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
+                "arguments": [*more, *({"kind": kind, "text": text} for kind, text in self.rules)],
+                "variables": list(variables), "folders": list(folders)}
+        manifest = {"format": 3, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
                     "files": [file_entry("bin/tool", self.native, executable=True), file_entry("bin/plugin", b"the set's own")]}
         self.manifest = json.dumps(manifest).encode()
         (folder / "manifest.json").write_bytes(self.manifest)
@@ -123,7 +124,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         task = {**dict(task), "name": "test", "platform": {"os": "linux", "architecture": "arm64"}, "parents": [self.root()],
                 "sourceDateEpoch": "1700000000", "replica": replica,
                 "steps": [{**dict(step), "number": 2, "instruction": "RUN", "text": "RUN test", "clampTime": "1700000001",
-                           "run": {"argv": list(argv), "env": ["PATH=/bin", *env], "cwd": "/", "network": "NETWORK_MODE_NONE",
+                           "run": {"argv": list(argv), "env": [*([] if any(each.startswith("PATH=") for each in env) else ["PATH=/bin"]), *env], "cwd": "/", "network": "NETWORK_MODE_NONE",
                                    **run}}]}
         file = self.folder / "task.json"
         file.write_text(json.dumps(task))
@@ -163,6 +164,14 @@ class AcceleratedStepsTest(unittest.TestCase):
             with self.subTest(words):
                 self.assertEqual(self.step("/bin/tool", "say", *words), " ".join(["emulated /bin/tool", *words]))
 
+    def test_arguments_that_only_the_native_one_gets(self):
+        self.make_set([{"kind": "added", "text": "-cc1", "from": "--target=x"}, {"kind": "added", "text": "--for", "from": "--for", "to": "y"},
+                       {"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
+        plugin = ["-plugin", "/lib/needed"], "-plugin /dev/accelerators/bin/plugin"
+        self.assertEqual(self.step("/bin/tool", "say", *plugin[0], "z"), f"native /bin/tool --target=x --for y say {plugin[1]} z")
+        self.assertEqual(self.step("/bin/tool", "say", "-cc1as", *plugin[0]), f"native /bin/tool --for y say -cc1as {plugin[1]}")
+        self.assertEqual(self.step("/bin/tool", "say", *plugin[0], "--for=z"), f"native /bin/tool --target=x say {plugin[1]} --for=z")
+
     # ---- what stays emulated ----
 
     def test_arguments_that_are_not(self):
@@ -173,29 +182,105 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.assertTrue(self.step("/bin/tool", "say", "-include", "/lib/needed").startswith("emulated"))
 
     def test_variables_that_would_mean_something_to_the_emulated_one(self):
-        for variable in ("LD_PRELOAD=/lib/x.so", "LD_LIBRARY_PATH=/lib", "QEMU_CPU=max", "LANG=de_DE.UTF-8", "LC_ALL=C.ISO",
+        for variable in ("LD_PRELOAD=/lib/x.so", "LD_LIBRARY_PATH=/lib", "LD_RUN_PATH=/opt/lib", "QEMU_CPU=max", "LANG=de_DE.UTF-8", "LC_ALL=C.ISO",
                          "GCC_EXEC_PREFIX=/opt/", "LANGUAGE=de", "LANGUAGE=C:de", "LANGUAGE=C.UTF-8"):
             with self.subTest(variable):
                 self.assertEqual(self.step("/bin/tool", "say", env=[variable]), "emulated /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANG=C.UTF-8", "LC_ALL=", "LDFLAGS=-s"]), "native /bin/tool")
-        # For linkers only, which is what a tool is that gets a file in another's place.
-        self.assertEqual(self.step("/bin/tool", "say", env=["LD_RUN_PATH=/opt/lib"]), "native /bin/tool")
-        self.assertEqual(self.step("/bin/tool", "say", env=["LD_RUN_PATHS=/opt/lib"]), "emulated /bin/tool")
-        self.make_set([{"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
-        self.assertTrue(self.step("/bin/tool", "say", "-plugin", "/lib/needed").startswith("native"))
-        self.assertTrue(self.step("/bin/tool", "say", "-plugin", "/lib/needed", env=["LD_RUN_PATH=/opt/lib"]).startswith("emulated"))
-        self.make_set()
         # As configure scripts of autoconf have them.
         self.assertEqual(self.step("/bin/tool", "say", env=["LC_ALL=C", "LANGUAGE=C"]), "native /bin/tool")
         self.assertEqual(self.step("/bin/tool", "say", env=["LANGUAGE=POSIX"]), "native /bin/tool")
 
     def test_variables_that_the_tool_needs_or_must_not_have(self):
-        self.make_set(variables=[("needed", "FOR=arm64"), ("emulated-prefix", "DEBUG")])
+        self.make_set(variables=[{"kind": "needed", "text": "FOR=arm64"}, {"kind": "emulated-prefix", "text": "DEBUG"}])
         for expected, env in (("native", ["FOR=arm64"]), ("native", ["A=b", "FOR=arm64", "FOREIGN=x", "XDEBUG=1"]), ("emulated", []),
                               ("emulated", ["FOR=arm"]), ("emulated", ["FOR=arm644"]), ("emulated", ["FOR="]), ("emulated", ["XFOR=arm64"]),
                               ("emulated", ["FOR=arm64", "DEBUG=1"]), ("emulated", ["FOR=arm64", "DEBUGGER=gdb"])):
             with self.subTest(env):
                 self.assertEqual(self.step("/bin/tool", "say", env=env), f"{expected} /bin/tool")
+
+    def test_variables_of_loaders_and_linkers_that_make_no_difference_for_the_tool(self):
+        self.make_set(variables=[{"kind": "fine-prefix", "text": "LD_RUN_PATH="},
+                                 {"kind": "library-folders", "text": "LD_LIBRARY_PATH=", "from": "libc.so.6 needed"}])
+        self.folders = ("opt", "opt/glibc-hwcaps")
+        for expected, variable in (("native", "LD_RUN_PATH=/opt/lib"), ("emulated", "LD_RUN_PATHS=/opt/lib"), ("native", "LD_LIBRARY_PATH=/tmp"),
+                                   ("native", "LD_LIBRARY_PATH=/tmp:/missing"), ("native", "LD_LIBRARY_PATH="), ("emulated", "LD_LIBRARY_PATH=/lib"),
+                                   # Where a loader would find one of the libraries: in a later folder, in the working directory, for a processor.
+                                   ("emulated", "LD_LIBRARY_PATH=/tmp:/lib"), ("emulated", "LD_LIBRARY_PATH=/tmp;/lib"),
+                                   ("emulated", "LD_LIBRARY_PATH=/opt"), ("emulated", "LD_LIBRARY_PATH=" + "/tmp" * 1100),
+                                   ("emulated", "LD_PRELOAD=/tmp/x.so")):
+            with self.subTest(variable[:60]):
+                self.assertEqual(self.step("/bin/tool", "say", env=[variable]), f"{expected} /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", env=["LD_LIBRARY_PATH="], cwd="/lib"), "emulated /bin/tool")
+        self.assertEqual(self.step("/bin/tool", "say", env=["LD_LIBRARY_PATH=/tmp:"], cwd="/lib"), "emulated /bin/tool")
+
+    def test_what_a_call_as_a_whole_has_to_be(self):
+        self.make_set([{"kind": "needed", "text": "-cc1", "from": "-triple"}])
+        for expected, words in (("native", ["-cc1", "-triple"]), ("native", ["x"]), ("emulated", ["-cc1"]), ("emulated", ["-cc1", "-triples"])):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join([expected, "/bin/tool", *words]))
+
+    def test_a_program_that_learns_from_its_name_where_it_lies(self):
+        self.make_set([{"kind": "own-name", "text": ""}])
+        self.files["tmp/other"] = (b"something else", 0o755)
+        self.folders = ("one", "two")
+        self.files["two/tool"] = (b"another tool", 0o755)
+        for expected, path, name in (("native", "/bin", "tool"), ("native", "/one:/bin:/two", "tool"), ("emulated", "/two:/bin", "tool"),
+                                     ("emulated", "/one", "tool"), ("emulated", "/bin", "other"), ("native", "/one", "/bin/tool"),
+                                     ("emulated", "/bin", "/tmp/other"), ("native", "", "../bin/tool"), ("emulated", "", "tool")):
+            with self.subTest(f"{name} of {path}"):
+                self.assertEqual(self.step("/bin/probe", "as", "/bin/tool", name, "say", env=[f"PATH={path}"], cwd="/one"), f"{expected} {name}")
+
+    def test_a_program_that_looks_beside_itself(self):
+        self.make_set([{"kind": "own-place", "text": ""}])
+        self.assertEqual(self.step("/bin/tool", "say"), "native /bin/tool")
+        self.assertEqual(self.step("/bin/probe", "as", "/bin/tool", "any", "say"), "native any")
+        self.assertEqual(self.step("/bin/probe", "copy", "/bin/tool", "/tmp/tool", "say"), "emulated /tmp/tool")
+
+    def test_folders_that_have_nothing_else(self):
+        self.make_set(folders=[{"kind": "entries", "text": "/plugins", "from": "one.so two.so"}, {"kind": "entries", "text": "/missing"}])
+        self.folders = ("plugins",)
+        self.files["plugins/one.so"] = (b"1", 0o644)
+        self.assertEqual(self.step("/bin/tool", "say"), "native /bin/tool")
+        for name in ("plugins/on", "plugins/three.so", "plugins/one.so two.so", "missing"):
+            with self.subTest(name):
+                self.files[name] = (b"2", 0o644)
+                self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+                del self.files[name]
+
+    HASH, OTHER_HASH = "-0123456789abcdef", "-fedcba9876543210"
+
+    def test_crates_that_only_the_emulated_compiler_can_load(self):
+        self.make_set([{"kind": "native-crates", "text": ""}])
+        self.folders = ("deps", "crates", "system")
+        self.files["deps/libserde-1111111111111111.rlib"] = (b"metadata" * 9 + b"\x11" + self.HASH.encode() + b"\x0f", 0o644)
+        self.files["deps/libplain-2222222222222222.rmeta"] = (b"meta-data - " * 5000 + self.HASH[:-1].encode() + b"0", 0o644)
+        self.files[f"deps/libserde_derive{self.HASH}.so"] = (b"a macro", 0o755)
+        self.files[f"deps/libunused{self.OTHER_HASH}.so"] = (b"a macro", 0o755)
+        self.files["system/libz.so"] = (self.shared_object(b".text"), 0o755)
+        self.files["crates/libmacro.so"] = (self.shared_object(b".rustc"), 0o755)
+        plain, serde = "plain=/deps/libplain-2222222222222222.rmeta", "serde=/deps/libserde-1111111111111111.rlib"
+        deps = ["-L", "dependency=/deps"]
+        for expected, words in (
+                ("native", []), ("native", deps), ("native", ["-L/system", "-L", "native=/crates", "--extern", "proc_macro"]),
+                ("native", [*deps, "--extern", plain]), ("native", ["--extern", serde]),
+                ("emulated", [*deps, "--extern", serde]), ("emulated", ["--extern=priv:" + serde, "-Ldependency=/deps"]),
+                ("emulated", [*deps, "--extern", plain, "--extern", serde]),
+                ("emulated", ["--extern", f"serde_derive=/deps/libserde_derive{self.HASH}.so"]),
+                ("emulated", ["-L", "/crates"]), ("emulated", ["-Lcrate=/crates"]), ("emulated", ["-L", "all=/crates"]),
+                # A macro without a hash could be anybody's; of a file that is not there nothing is known.
+                ("emulated", ["-L", "dependency=/crates", "--extern", plain]), ("emulated", [*deps, "--extern", "gone=/deps/libgone.rlib"])):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join([expected, "/bin/tool", *words]))
+
+    @staticmethod
+    def shared_object(section):
+        """An ELF file with one section of that name, and the names'."""
+        names = b"\0" + section + b"\0.shstrtab\0"
+        header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 183, 1, 0, 0, 64 + len(names), 0, 64, 0, 0, 64, 3, 2)
+        sections = [struct.pack("<IIQQQQIIQQ", *fields) for fields in (
+            [0] * 10, [1, 1, 0, 0, 64, 0, 0, 0, 1, 0], [2 + len(section), 3, 0, 0, 64, len(names), 0, 0, 1, 0])]
+        return header + names + b"".join(sections)
 
     def test_a_replaced_program(self):
         self.files["bin/tool"] = (self.emulated[:-1] + bytes([self.emulated[-1] ^ 1]), 0o755)

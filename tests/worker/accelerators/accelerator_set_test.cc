@@ -6,6 +6,9 @@
 
 #include <functional>
 #include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "common/base/files.h"
 #include "common/base/json.h"
@@ -17,6 +20,8 @@
 namespace crossmill::worker {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::FieldsAre;
 using ::testing::HasSubstr;
 
 const std::string kNative = "native cc1";
@@ -31,7 +36,7 @@ Json FileEntry(const std::string& path, const std::string& content) {
 
 Json SetManifest() {
   Json manifest;
-  manifest["format"] = 2;
+  manifest["format"] = 3;
   manifest["name"] = "debian-test-arm64";
   manifest["architecture"] = "arm64";
   manifest["files"] = Json::array({FileEntry("bin/cc1", kNative), FileEntry("lib/libz.so.1", "z")});
@@ -39,6 +44,7 @@ Json SetManifest() {
   Json tool;
   tool["name"] = "gcc-12/cc1";
   tool["program"] = "bin/cc1";
+  tool["loads"] = Json::array({"lib/libz.so.1"});
   tool["stands_for"] = FileEntry("/usr/lib/gcc/cc1", "emulated cc1");
   tool["needs"] = Json::array({FileEntry("/lib/libisl.so", "isl")});
   tool["arguments"] = Json::array();
@@ -70,6 +76,7 @@ TEST(AcceleratorSetTest, AManifestIsRead) {
   EXPECT_EQ(set->tools[0].stands_for.path, "/usr/lib/gcc/cc1");
   EXPECT_EQ(set->tools[0].stands_for.digest, DigestOf("emulated cc1"));
   EXPECT_EQ(set->tools[0].needs[0].digest, DigestOf("isl"));
+  EXPECT_EQ(set->tools[0].loads, std::vector<std::string>({"lib/libz.so.1"}));
   ASSERT_EQ(set->tools[0].rules.size(), 2u);
   EXPECT_EQ(set->tools[0].rules[1].kind, static_cast<uint32_t>(ACCELERATED_EMULATED_WORD));
 }
@@ -91,7 +98,57 @@ TEST(AcceleratorSetTest, AFileIsReplacedByOneOfTheSetOnly) {
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("that is not in the set"));
   manifest["tools"][0]["arguments"][2]["to"] = "lib/libz.so.1";
   manifest["tools"][0]["arguments"][2].erase("from");
-  EXPECT_THAT(ProblemOf(manifest), HasSubstr("cannot be replaced"));
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("has no 'from'"));
+}
+
+Json Rule(const std::string& kind, const std::string& text, const std::string& from = "",
+          const std::string& to = "") {
+  Json rule;
+  rule["kind"] = kind;
+  rule["text"] = text;
+  if (!from.empty()) rule["from"] = from;
+  if (!to.empty()) rule["to"] = to;
+  return rule;
+}
+
+TEST(AcceleratorSetTest, RulesOfArgumentsVariablesAndFoldersAreRead) {
+  Json manifest = SetManifest();
+  Json& tool = manifest["tools"][0];
+  tool["arguments"] =
+      Json::array({Rule("added", "-cc1", "--target=x"), Rule("added", "--target", "--target", "x"),
+                   Rule("needed", "-cc1", "-triple"), Rule("own-name", ""), Rule("own-place", ""),
+                   Rule("native-crates", "")});
+  tool["variables"] = Json::array({Rule("fine-prefix", "LD_RUN_PATH="),
+                                   Rule("library-folders", "LD_LIBRARY_PATH=", "libc.so.6 libz.so.1")});
+  tool["folders"] =
+      Json::array({Rule("entries", "/usr/lib/bfd-plugins", "one.so"), Rule("entries", "/empty")});
+  const auto set = ParseAcceleratorSet(WriteJson(manifest));
+  ASSERT_OK(set);
+  std::vector<std::tuple<uint32_t, std::string, std::string, std::string>> rules;
+  for (const CallRule& rule : set->tools[0].rules)
+    rules.emplace_back(rule.kind, rule.text, rule.from, rule.to);
+  EXPECT_THAT(
+      rules,
+      ElementsAre(FieldsAre(ACCELERATED_ADDED_ARGUMENTS, "-cc1", "--target=x", ""),
+                  FieldsAre(ACCELERATED_ADDED_ARGUMENTS, "--target", "--target", "x"),
+                  FieldsAre(ACCELERATED_NEEDED_ARGUMENT, "-cc1", "-triple", ""),
+                  FieldsAre(ACCELERATED_OWN_NAME, "", "", ""), FieldsAre(ACCELERATED_OWN_PLACE, "", "", ""),
+                  FieldsAre(ACCELERATED_NATIVE_CRATES, "", "", ""),
+                  FieldsAre(ACCELERATED_FINE_VARIABLE, "LD_RUN_PATH=", "", ""),
+                  FieldsAre(ACCELERATED_LIBRARY_FOLDERS, "LD_LIBRARY_PATH=", "libc.so.6 libz.so.1", ""),
+                  FieldsAre(ACCELERATED_FOLDER_ENTRIES, "/usr/lib/bfd-plugins", "one.so", ""),
+                  FieldsAre(ACCELERATED_FOLDER_ENTRIES, "/empty", "", "")));
+  for (const auto& [list, rule] :
+       {std::pair("arguments", Rule("added", "-cc1")), std::pair("arguments", Rule("entries", "/x")),
+        std::pair("arguments", Rule("needed", "-cc1")), std::pair("arguments", Rule("fine-prefix", "")),
+        std::pair("variables", Rule("library-folders", "LD_LIBRARY_PATH=")),
+        std::pair("variables", Rule("library-folders", "LD_LIBRARY_PATH", "libz.so.1")),
+        std::pair("variables", Rule("own-name", "")), std::pair("folders", Rule("entries", ""))}) {
+    manifest = SetManifest();
+    manifest["tools"][0][list] = Json::array({rule});
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseAcceleratorSet(WriteJson(manifest)).status()))
+        << WriteJson(rule);
+  }
 }
 
 TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
@@ -119,13 +176,18 @@ TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
   manifest = SetManifest();
   manifest["tools"][0]["arguments"][0]["kind"] = "maybe";
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'maybe'"));
-  for (const char* variable : {"", "GOARCH", "=x"}) {
+  for (const char* variable : {"GOARCH", "=x"}) {
     manifest = SetManifest();
     manifest["tools"][0]["variables"] = Json::array({Json{{"kind", "needed"}, {"text", variable}}});
     EXPECT_THAT(ProblemOf(manifest), HasSubstr("is no variable")) << variable;
   }
   manifest["tools"][0]["variables"] = Json::array({Json{{"kind", "wanted"}, {"text", "A=b"}}});
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'wanted'"));
+  for (const Json& loads : {Json("lib/libz.so.1"), Json::array({"lib/other"}), Json::array({7})}) {
+    manifest = SetManifest();
+    manifest["tools"][0]["loads"] = loads;
+    EXPECT_THAT(ProblemOf(manifest), HasSubstr("loads")) << WriteJson(loads);
+  }
   manifest = SetManifest();
   manifest["tools"] = 7;
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'tools'"));
@@ -222,12 +284,18 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
   tool["variables"] = Json::array({Json{{"kind", "needed"}, {"text", "GOARCH=arm64"}}});
   more["tools"].push_back(tool);
   EXPECT_EQ(identity(more), before) << "another tool";
+  more["files"].push_back(FileEntry("lib/libc.so.6", "c"));
+  EXPECT_EQ(identity(more), before) << "what only another tool loads";
   more["name"] = "another-name";
   EXPECT_EQ(identity(more), before);
   const std::function<void(Json&)> changes[] = {
       [](Json& made) { made["files"][0]["sha256"] = Sha256Hex("other"); },
       [](Json& made) { made["files"][1]["sha256"] = Sha256Hex("other"); },
-      [](Json& made) { made["files"].push_back(FileEntry("lib/libc.so.6", "c")); },
+      [](Json& made) { made["tools"][0]["loads"] = Json::array(); },
+      [](Json& made) {
+        made["files"].push_back(FileEntry("lib/libc.so.6", "c"));
+        made["tools"][0]["loads"].push_back("lib/libc.so.6");
+      },
       [](Json& made) { made["tools"][0]["stands_for"]["sha256"] = Sha256Hex("other"); },
       [](Json& made) { made["tools"][0]["needs"] = Json::array(); },
       [](Json& made) { made["tools"][0]["arguments"].erase(1); },
@@ -236,6 +304,8 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
       [](Json& made) {
         made["tools"][0]["variables"] = Json::array({Json{{"kind", "needed"}, {"text", "A=b"}}});
       },
+      [](Json& made) { made["tools"][0]["folders"] = Json::array({Rule("entries", "/plugins", "a")}); },
+      [](Json& made) { made["tools"][0]["arguments"].push_back(Rule("added", "-x", "-y")); },
   };
   for (const auto& change : changes) {
     Json changed = SetManifest();
@@ -244,9 +314,8 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
   }
   // What loads nothing is the same in every set.
   Json alone = SetManifest();
-  alone["tools"][0]["static"] = true;
+  alone["tools"][0]["loads"] = Json::array();
   const std::string without_libraries = identity(alone);
-  EXPECT_NE(without_libraries, before);
   alone["files"][1]["sha256"] = Sha256Hex("other");
   EXPECT_EQ(identity(alone), without_libraries);
   alone["files"][0]["sha256"] = Sha256Hex("other");

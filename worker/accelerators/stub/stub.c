@@ -5,9 +5,11 @@
 //
 // It runs with the rights of the step and trusts nothing that the step can write: the table and the native
 // programs are on mounts that are read-only here, which no process of a step can make.
-#include "worker/accelerators/stub/fitting.h"
+#include "worker/accelerators/stub/arguments.h"
+#include "worker/accelerators/stub/files.h"
 #include "worker/accelerators/stub/kernel.h"
 #include "worker/accelerators/stub/tables.h"
+#include "worker/accelerators/stub/variables.h"
 
 enum { kAtExecFd = 2, kAtFlags = 8, kAtUid = 11, kAtEuid, kAtGid, kAtEgid, kAtSecure = 23, kAuxMost = 64 };
 enum { kPreserveArgv0 = 1, kSetUidOrGid = 06000 };
@@ -57,23 +59,22 @@ static void replace(const struct start* start, const struct table* table) {
   for (uint32_t i = 0; i < table->header->programs_count; ++i) {
     const struct accelerated_program* program = &table->programs[i];
     if (table->files[program->file].size != (uint64_t)state.st_size) continue;
-    if (!fits_environment(table, program, start->envp) || !fits_arguments(table, program, arguments) ||
-        !fits_variables(table, program, start->envp)) {
-      return;
+    if (!fits_variables(table, program, start->envp) ||
+        !fits_arguments(table, program, arguments, start->envp, &state) ||
+        !is_file(&table->files[program->file], fd) || !has_needs(table, program) ||
+        !has_known_folders(table, program)) {
+      continue;
     }
-    if (!is_file(&table->files[program->file], fd) || !has_needs(table, program)) continue;
     const char* native = table_text(table, program->native);
     if (!is_read_only(native)) return;
+    const struct native_arguments made = make_native_arguments(table, program, arguments);
+    if (!made.words) return;
     // Of the emulator only: the native program must not find it open.
     const int set_flags = 2, cloexec = 1;
     kernel(__NR_fcntl, fd, set_flags, cloexec, 0, 0, 0);
-    const char* replacement = 0;
-    char** replaced = replaced_argument(table, program, arguments, &replacement);
-    char* own = replaced ? *replaced : 0;
-    if (replaced) *replaced = (char*)replacement;
-    kernel(__NR_execve, (long)native, (long)arguments, (long)start->envp, 0, 0, 0);
-    if (replaced) *replaced = own;
+    kernel(__NR_execve, (long)native, (long)made.words, (long)start->envp, 0, 0, 0);
     kernel(__NR_fcntl, fd, set_flags, 0, 0, 0, 0);
+    drop_native_arguments(&made);
     return;
   }
 }
