@@ -47,6 +47,7 @@ def tool_identity(manifest, tool):
     for rules, kinds in RULES.items():
         fields += [('rule', str(kinds[rule['kind']]), *(rule.get(text, '') for text in ('text', 'from', 'to'))) for rule in tool.get(rules, [])]
     fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] in tool['loads'])
+    fields += [('processor', feature) for feature in tool.get('processor', [])]
     return digest_of(b''.join(text.encode() + b'\0' for field in fields for text in field))
 
 

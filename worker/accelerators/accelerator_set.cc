@@ -161,6 +161,14 @@ absl::StatusOr<AcceleratedTool> ToolIn(const Json& object, const std::vector<Set
       return BadSet(fmt::format("tool '{}' loads a file that is not in the set", tool.name));
     tool.loads.push_back(each.get<std::string>());
   }
+  if (object.contains("processor")) {
+    ASSIGN_OR_RETURN(const Json* features, ListOf(object, "processor", kMostNeeds));
+    for (const Json& each : *features) {
+      if (!each.is_string() || !IsText(each.get<std::string>()))
+        return BadSet(fmt::format("tool '{}' needs a processor without a name", tool.name));
+      tool.processor.push_back(each.get<std::string>());
+    }
+  }
   ASSIGN_OR_RETURN(const Json* needs, ListOf(object, "needs", kMostNeeds));
   for (const Json& each : *needs) {
     ASSIGN_OR_RETURN(RootFile file, RootFileIn(each));
@@ -196,6 +204,7 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
       loaded[file.path] = file.digest.hash;
   }
   for (const auto& [path, hash] : loaded) add("file", path, hash);
+  for (const std::string& feature : tool.processor) add("processor", feature);
   return Sha256Hex(facts);
 }
 

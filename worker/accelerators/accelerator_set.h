@@ -39,6 +39,8 @@ struct AcceleratedTool {
   std::vector<CallRule> rules;
   // Files of the set that it loads, directly or by others; none of a program that is all in one.
   std::vector<std::string> loads;
+  // What this machine's processor has to have (native_processor.h).
+  std::vector<std::string> processor;
 };
 
 struct SetFile {
@@ -59,8 +61,8 @@ struct AcceleratorSet {
 };
 
 // What a calibration of the tool is worth for: the SHA-256 (hex) of the program, of what it stands for and
-// needs, of its rules, and of the files of the set that it loads. Other tools of the set make no difference.
-// scripts/calibrate-accelerators computes the same.
+// needs, of its rules, of the files of the set that it loads, and of the processor that it has to run on.
+// Other tools of the set make no difference. scripts/calibrate-accelerators computes the same.
 std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool);
 
 // Pure. INVALID_ARGUMENT says what of it is wrong.

@@ -13,6 +13,7 @@
 #include "common/words/acceleration.h"
 #include "worker/accelerators/calibration_record.h"
 #include "worker/accelerators/emulator_copy.h"
+#include "worker/accelerators/native_processor.h"
 #include "worker/accelerators/quick_processor.h"
 #include "worker/accelerators/root_compilers.h"
 #include "worker/accelerators/table_format.h"
@@ -75,6 +76,17 @@ absl::Status TryEmulator(const std::string& original, const std::string& copy) {
   if (said[original] == said[copy]) return absl::OkStatus();
   return absl::FailedPreconditionError(
       fmt::format("the copy of {} with the stub does not do what the original does", original));
+}
+
+void RefuseOnThisProcessor(const AcceleratorSet& set, std::vector<ToolVerdict>* verdicts) {
+  for (size_t i = 0; i < set.tools.size(); ++i) {
+    const std::string missing = MissingFeature(set.tools[i].processor);
+    if (missing.empty() || !(*verdicts)[i].usable) continue;
+    (*verdicts)[i] = {set.tools[i].name, false,
+                      fmt::format("this machine's processor has no {}, without which it computes some "
+                                  "constants otherwise",
+                                  missing)};
+  }
 }
 
 bool Covers(std::string_view target, std::string_view path) {
@@ -168,6 +180,7 @@ absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const s
   } else {
     verdicts = RefuseTools(set, "its calibration is not on record: scripts/calibrate-accelerators");
   }
+  RefuseOnThisProcessor(set, &verdicts);
   UsableSet usable{
       set.name, set.architecture, fmt::format("{}/sets/{}", options.folder, name), set.digest, {}};
   for (size_t i = 0; i < set.tools.size(); ++i) {

@@ -85,7 +85,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         self.rules = [("fine-prefix", "-dump"), ("emulated-prefix", "-d"), ("emulated-word", "-v"), ("included-file", "-include")]
         self.make_set()
 
-    def make_set(self, more=(), variables=(), folders=()):
+    def make_set(self, more=(), variables=(), folders=(), processor=()):
         """Rules besides the usual ones, as a manifest has them; `more`: of arguments."""
         folder = self.folder / "sets" / "test-arm64"
         (folder / "bin").mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class AcceleratedStepsTest(unittest.TestCase):
         tool = {"name": "probe", "program": "bin/tool", "loads": [], "stands_for": file_entry("/bin/tool", self.emulated),
                 "needs": [file_entry("/lib/needed", self.library)],
                 "arguments": [*more, *({"kind": kind, "text": text} for kind, text in self.rules)],
-                "variables": list(variables), "folders": list(folders)}
+                "variables": list(variables), "folders": list(folders), "processor": list(processor)}
         manifest = {"format": 3, "name": "test-arm64", "architecture": "arm64", "tools": [tool],
                     "files": [file_entry("bin/tool", self.native, executable=True), file_entry("bin/plugin", b"the set's own")]}
         self.manifest = json.dumps(manifest).encode()
@@ -429,6 +429,11 @@ class AcceleratedStepsTest(unittest.TestCase):
             self.assertEqual([name for name in tar.getnames() if "accel" in name or name.strip("./").startswith("dev/")], [])
 
     # ---- what has to be on record ----
+
+    def test_a_tool_for_another_processor_is_not_used(self):
+        self.make_set(processor=["never-heard-of"])
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+        self.assertIn("this machine's processor has no never-heard-of", self.said)
 
     def test_without_a_calibration_nothing_is_used(self):
         self.assertEqual(self.step("/bin/tool", "say", accelerate="auto"), "emulated /bin/tool")

@@ -189,6 +189,9 @@ TEST(AcceleratorSetTest, WhatIsWrongWithAManifestIsSaid) {
     EXPECT_THAT(ProblemOf(manifest), HasSubstr("loads")) << WriteJson(loads);
   }
   manifest = SetManifest();
+  manifest["tools"][0]["processor"] = Json::array({"fma", ""});
+  EXPECT_THAT(ProblemOf(manifest), HasSubstr("processor without a name"));
+  manifest = SetManifest();
   manifest["tools"] = 7;
   EXPECT_THAT(ProblemOf(manifest), HasSubstr("'tools'"));
 }
@@ -306,6 +309,7 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
       },
       [](Json& made) { made["tools"][0]["folders"] = Json::array({Rule("entries", "/plugins", "a")}); },
       [](Json& made) { made["tools"][0]["arguments"].push_back(Rule("added", "-x", "-y")); },
+      [](Json& made) { made["tools"][0]["processor"] = Json::array({"fma"}); },
   };
   for (const auto& change : changes) {
     Json changed = SetManifest();
