@@ -14,7 +14,7 @@ CACHE = pathlib.Path(os.environ.get("CROSSMILL_CACHE") or "/var/cache/crossmill"
 NAMES = {"debian:bookworm": "debian", "python:3.11": "python", "python:3.11-slim": "python-slim",
          "python:3.11-alpine": "python-musl", "python:3.13": "python-trixie", "node:18": "node",
          "nginx:1.22": "nginx", "maven:3.8-eclipse-temurin-17": "maven", "eclipse-temurin:17-jre": "jre",
-         "gcc:12": "gcc", "golang:1.19": "golang"}
+         "gcc:12": "gcc", "golang:1.19": "golang", "compilers:trixie": "compilers-trixie"}
 
 
 @functools.cache
@@ -26,10 +26,10 @@ def registry_answers():
         return False
 
 
-def find(reference):
-    """The newest archive for this machine's platform, or None."""
+def find(reference, platform=None):
+    """The newest archive for a platform, this machine's unless it is named, or None."""
     archives = [path for path in CACHE.glob(f"{NAMES[reference]}-a*.oci.tar")
-                if architecture() in path.name.split("-r")[0]]
+                if (platform or architecture()) in path.name.split("-r")[0]]
     return max(archives, key=lambda path: path.stat().st_mtime, default=None)
 
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_split.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "worker/accelerators/table_format.h"
@@ -47,7 +48,10 @@ class TableWriter {
     }
     program.rules = static_cast<uint32_t>(rules_.size());
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
-    for (const CallRule& rule : tool.rules) rules_.push_back(EntryOf(rule));
+    for (const CallRule& rule : tool.rules) {
+      rules_.push_back(EntryOf(rule));
+      if (rule.kind == ACCELERATED_FOLDER_ENTRIES && differs.empty()) differs = OtherEntryOf(rule);
+    }
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
     return differs;
@@ -115,6 +119,20 @@ class TableWriter {
         break;
     }
     return entry;
+  }
+
+  // What the root's folder has besides the rule's entries; empty: nothing.
+  std::string OtherEntryOf(const CallRule& rule) const {
+    const auto folder = OpenInRoot(root_, rule.text, O_RDONLY | O_DIRECTORY);
+    if (!folder.ok()) return "";
+    const auto names = ListFolder(fmt::format("/proc/self/fd/{}", folder->get()));
+    if (!names.ok()) return "";
+    const std::vector<std::string> entries = absl::StrSplit(rule.from, ' ');
+    for (const std::string& name : *names) {
+      if (std::find(entries.begin(), entries.end(), name) == entries.end())
+        return fmt::format("{} has {}, too", rule.text, name);
+    }
+    return "";
   }
 
   bool Recognise(const RootFile& file, accelerated_file* entry) const {

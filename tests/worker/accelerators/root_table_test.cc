@@ -129,6 +129,18 @@ TEST_F(RootTableTest, AFileIsReadOnceUntilItChanges) {
   EXPECT_THAT(Make().present, IsEmpty());
 }
 
+TEST_F(RootTableTest, AFolderWithOneEntryTooManyKeepsAToolOut) {
+  Write("usr/lib/cc1", "emulated");
+  Write("usr/lib/isl", "isl");
+  tool_.rules.push_back({ACCELERATED_FOLDER_ENTRIES, "/usr/lib", "cc1 isl", ""});
+  tool_.rules.push_back({ACCELERATED_FOLDER_ENTRIES, "/missing", "", ""});
+  EXPECT_THAT(Make().present, ElementsAre("cc1"));
+  Write("usr/lib/plugin.so", "another");
+  const RootTable table = Make();
+  EXPECT_THAT(table.present, IsEmpty());
+  EXPECT_EQ(table.differing.at("cc1"), "/usr/lib has plugin.so, too");
+}
+
 TEST_F(RootTableTest, RulesHaveTheirTexts) {
   const RootTable table = Make();
   const char* at = table.bytes.data();
