@@ -205,6 +205,30 @@ class ToolsTest(unittest.TestCase):
         self.assertEqual(names, ["go-1.22.12/compile"])
         self.assertEqual(calibrate.tools_of(with_go(), [{"language": "go", "of": "go-1.21.0"}]), [])
 
+    def test_of_rust_the_version_counts_and_of_clang_and_binutils_the_units_alone(self):
+        calibrate = script("calibrate-accelerators")
+        made = {"tools": [{"name": name} for name in ("rust-1.85.1/rustc", "clang-19.1.7/clang", "clang-19.1.7/lld", "binutils-2.44-3/as",
+                                                      "binutils-2.44-3/ld", "binutils-2.44-3/ar", "binutils-2.44-3/strip")]}
+        for units, tools in (([{"language": "rust", "of": "rust-1.85.1"}], ["rust-1.85.1/rustc"]), ([{"language": "rust", "of": "rust-1.63.0"}], []),
+                             ([{"language": "clang-c"}, {"language": "clang-link"}], ["clang-19.1.7/clang", "clang-19.1.7/lld"]),
+                             ([{"language": "archive"}, {"language": "strip"}], ["binutils-2.44-3/ar", "binutils-2.44-3/strip"])):
+            with self.subTest(units):
+                self.assertEqual([tool["name"] for tool in calibrate.tools_of(made, units)], tools)
+
+    def test_every_kind_of_unit_has_a_tool_and_every_tool_a_probe(self):
+        calibrate, probes = script("calibrate-accelerators"), script("accelerator_probes.py")
+        for name in calibrate.KINDS:
+            tool = {"name": f"go-1/{name}" if name in ("compile", "asm", "link") else f"x-1/{name}", "program": "bin/x-1", "stands_for": {"path": "/x"}}
+            with self.subTest(name):
+                self.assertIn(".executed", probes.script([tool], ["part-0.sh"]))
+
+    def test_a_linker_is_told_what_the_driver_is_told_for_it(self):
+        calibrate = script("calibrate-accelerators")
+        tool = {"name": "clang-19.1.7/lld", "arguments": [{"kind": "emulated-prefix", "text": "--thinlto-"}, {"kind": "emulated-prefix", "text": "-O"}]}
+        self.assertFalse(calibrate.is_emulated(tool, {"language": "clang-link", "command": ["clang", "-O2", "a.o"]}))
+        told = ["clang", "-O2", "-Wl,--icf=all,--thinlto-jobs=1", "a.o"]
+        self.assertTrue(calibrate.is_emulated(tool, {"language": "clang-link", "command": told}))
+
 
 class CorpusTest(unittest.TestCase):
     def test_each_combination_of_options_meets_each_level_on_every_architecture(self):
@@ -228,6 +252,36 @@ class CorpusTest(unittest.TestCase):
         self.assertEqual([unit["name"] for unit in made], ["u0002", "u0003", "u0004"])
         self.assertEqual(corpus.made_of([{**units[0], "folder": "musl"}], 0, 2, 10), [])
 
+    def test_no_two_of_other_corpora_have_a_common_divisor_either(self):
+        clang, rust = script("clang_corpus.py"), script("make-rust-corpus")
+        for one, other in ((clang.LEVELS, clang.EXTRAS), (clang.LINKS, clang.LINK_EXTRAS), (rust.LEVELS, rust.EXTRAS), (rust.LEVELS, rust.OUTPUTS),
+                           (rust.EXTRAS, rust.OUTPUTS), (rust.EXTRAS, rust.PROGRAM_OUTPUTS), (rust.LEVELS, rust.UNLINKED)):
+            self.assertEqual(math.gcd(len(one), len(other)), 1)
+
+    def test_clang_links_of_each_source_one_object(self):
+        clang = script("clang_corpus.py")
+        units = [{"folder": "own", "command": ["clang", option, "-c", source, "-o", f"/out/{number}.o"]}
+                 for number, (option, source) in enumerate((("-O0", "a.c"), ("-O1", "a.c"), ("-O2", "b.c"), ("-g", "b.c")))]
+        chosen = []
+        clang.some_of(units, 1, 4, chosen)
+        self.assertEqual([unit["command"][-1] for unit in chosen], ["/out/1.o", "/out/2.o"])
+
+    def test_a_crate_is_compiled_after_what_it_needs(self):
+        crates = script("make-rust-corpus").CRATES
+        names = list(crates)
+        for name, crate in crates.items():
+            self.assertTrue(all(names.index(need) < names.index(name) for need in crate.needs), name)
+
+    def test_what_binutils_are_calibrated_with_is_enough_of_each(self):
+        binutils = script("binutils_corpus.py")
+        units = binutils.Units()
+        for number in range(binutils.COUNT * binutils.PARTS):
+            binutils.archive_units(units, number)
+            binutils.other_units(units, number)
+        languages = [unit["language"] for part in units.parts for unit in part]
+        for language in ("archive", "ranlib", "strip", "objcopy", "nm"):
+            self.assertGreaterEqual(languages.count(language), 80, language)
+
 
 class UnitsTest(unittest.TestCase):
     def test_what_is_compiled_when_it_is_linked_counts_by_its_sources(self):
@@ -245,6 +299,9 @@ class OutputsTest(unittest.TestCase):
         emulated = calibrate.by_unit({"u1.err": b"ld: /tmp/ccdw6dMm.ltrans0.ltrans.o: undefined\nqemu: uncaught target signal 11\n"})
         self.assertEqual(emulated, calibrate.by_unit({"u1.err": b"ld: /tmp/ccWcscbk.ltrans0.ltrans.o: undefined\n"}))
         self.assertNotEqual(emulated, calibrate.by_unit({"u1.err": b"ld: /tmp/ccWcscbk.ltrans1.ltrans.o: undefined\n"}))
+        # strip unpacks an archive beside it.
+        self.assertEqual(calibrate.by_unit({"u1.err": b"strip: /out/stXZTzsu/a.o: no symbols\n"}),
+                         calibrate.by_unit({"u1.err": b"strip: /out/st2TIuXv/a.o: no symbols\n"}))
         # Of a file that a compiler left every byte counts.
         self.assertNotEqual(calibrate.by_unit({"u1.o": b"/tmp/ccdw6dMm.o"}), calibrate.by_unit({"u1.o": b"/tmp/ccWcscbk.o"}))
 
