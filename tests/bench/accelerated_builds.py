@@ -7,12 +7,12 @@ cross compiled by this machine's own compiler, outside of a farm. Loads of the m
 beside the times.
 
     accelerated_builds.py SET --base ARCHIVE [--sdists FOLDER [--wheels FOLDER] [--hardened]] [--project FOLDER] [--sources FOLDER]
-                          [--corpus FOLDER] [--only NAME]
+                          [--corpus FOLDER] [--crate FOLDER] [--only NAME]
 
 `--sdists` has source distributions of Python packages with C or C++ extensions (pip download --no-binary :all: --no-deps),
 `--wheels` what these need to be built: pure Python, unpacked before, outside of the time. `--project` has the folders of
 accelerated_project.py, `--sources` tar archives with a `configure`, `--corpus` what calibrations compile
-(scripts/make-accelerator-corpus), of which each part is a workload.
+(scripts/make-accelerator-corpus), of which each part is a workload, `--crate` a package of Rust with all that it needs (cargo vendor).
 """
 import argparse
 import contextlib
@@ -46,6 +46,9 @@ CONFIGURE = "mkdir -p {place} {out} && cd {place} && tar --strip-components=1 -x
 BUILD = " && make -s -j2 >>{out}/said 2>&1"
 # What configure found, and what was compiled and linked; its log has times.
 KEEP = " && cp config.status {out} && find . -name '*.so*' -type f -o -name '*.o' | xargs -r cp --parents -t {out}"
+# For pyo3: no Python is looked for.
+CARGO = "mkdir /out && cp -r /work/crate /tmp/s && cd /tmp/s && PYO3_NO_PYTHON=1 cargo build -q --release --offline && " \
+        "find target/release -maxdepth 1 -type f '(' -name '*.so' -o -executable ')' -exec cp '{}' /out ';'"
 CROSS = "aarch64-linux-gnu-"
 # What the worker is told, and whether it has the set; the first is what the others are compared with. "cross" is no step.
 WAYS = {"emulated": ("off", False), "processor": ("auto", False), "accelerated": (None, True)}
@@ -74,8 +77,8 @@ def workloads(arguments, work):
                   "options": f"--host={CROSS[:-1]}"}
         for name, command in ((f"configure of {archive.name}", CONFIGURE), (f"configure and make of {archive.name}", CONFIGURE + BUILD)):
             yield Workload(name, (command + KEEP).format(**words), cross=command.format(**native))
-
-
+    if arguments.crate:
+        yield Workload(f"cargo build of {arguments.crate.name}", CARGO)
     for part in sorted(arguments.corpus.glob("part-*.sh")) if arguments.corpus else []:
         yield Workload(f"corpus, {part.stem}", f"mkdir /out && ln -s /work/corpus /corpus && export LC_ALL=C && sh /corpus/{part.name}")
 
@@ -86,6 +89,8 @@ def make_layer(arguments, work, blobs):
     for name in ("sdists", "wheels", "sources", "corpus"):
         if getattr(arguments, name):
             shutil.copytree(getattr(arguments, name), folder / name)
+    if arguments.crate:
+        shutil.copytree(arguments.crate, folder / "crate")
     if arguments.project:
         for part in accelerated_project.PARTS:
             shutil.copytree(arguments.project / part, folder / "project" / part)
@@ -142,7 +147,7 @@ def measure(arguments, work):
     runner = worker_steps.Runner(arguments.worker, arguments.set.parent, "arm64", blobs, work)
     # Layers are unpacked by this, too, by nobody's time.
     as_debian = [*parents, runner.run(parents, PREPARE + "true", "off")["layer"]]
-    plain = [*parents, runner.run(parents, PREPARE + PLAIN, "off")["layer"]]
+    plain = [*parents, runner.run(parents, PREPARE + PLAIN, "off")["layer"]] if arguments.sdists else []
     results = {}
     for number in range(arguments.rounds):
         for workload in workloads(arguments, work):
@@ -172,6 +177,7 @@ def main():
     parser.add_argument("--project", type=pathlib.Path)
     parser.add_argument("--sources", type=pathlib.Path)
     parser.add_argument("--corpus", type=pathlib.Path)
+    parser.add_argument("--crate", type=pathlib.Path)
     parser.add_argument("--only", action="append", help="workloads whose name has this; may be given more than once")
     parser.add_argument("--every", type=int, default=1, help="of the C++ files each N-th [%(default)s]")
     parser.add_argument("--hardened", action="store_true", help="archives with the flags of Debian's Python, which has the stack protector")
