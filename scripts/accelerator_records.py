@@ -18,7 +18,7 @@ FORMAT = 2
 # worker/accelerators/table_format.h has the numbers.
 RULES = {
     'arguments': {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5, 'added': 8, 'needed': 9,
-                  'own-name': 10, 'native-crates': 11, 'own-place': 15},
+                  'own-name': 10, 'native-crates': 11, 'own-place': 15, 'no-metadata': 16},
     'variables': {'needed': 6, 'emulated-prefix': 7, 'fine-prefix': 12, 'library-folders': 13},
     'folders': {'entries': 14},
 }

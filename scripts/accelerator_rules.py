@@ -76,9 +76,10 @@ LLD_RULES = [
     ('emulated-prefix', '-plugin-opt=mcpu=native'), ('emulated-prefix', '--plugin-opt=mcpu=native'), ('emulated-prefix', '--thinlto-'),
 ]
 LLD_VARIABLES = [('emulated-prefix', 'LLD_')]
-# Crates that are procedural macros are loaded into the compiler: a native one could not load what was made for the other machine.
+# Found by calibrating: where rustc writes metadata for other crates, some of it is in the order of a hash table, which is another one on
+# processors with vectors of another width. Crates that are procedural macros are loaded into the compiler: a native one could not load what was made for the other machine.
 RUST_RULES = [
-    ('added', '--target', '--target', '{llvm}'), ('added', '--sysroot', '--sysroot', '/usr'), ('native-crates',),
+    ('added', '--target', '--target', '{llvm}'), ('added', '--sysroot', '--sysroot', '/usr'), ('native-crates',), ('no-metadata',),
     ('emulated-prefix', '@'), ('emulated-prefix', '--sysroot'), ('emulated-prefix', '-Z'),
     # What it says of itself.
     ('emulated-prefix', '-v'), ('emulated-prefix', '-V'), ('emulated-prefix', '--verbose'), ('emulated-prefix', '--version'), ('emulated-prefix', '--print'),

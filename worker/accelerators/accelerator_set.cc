@@ -40,6 +40,7 @@ constexpr RuleKind kArgumentKinds[] = {
     {"own-name", ACCELERATED_OWN_NAME, Texts::kNone},
     {"own-place", ACCELERATED_OWN_PLACE, Texts::kNone},
     {"native-crates", ACCELERATED_NATIVE_CRATES, Texts::kNone},
+    {"no-metadata", ACCELERATED_NO_METADATA, Texts::kNone},
 };
 constexpr RuleKind kVariableKinds[] = {
     {"needed", ACCELERATED_NEEDED_VARIABLE, Texts::kText},

@@ -17,8 +17,8 @@ struct RootTable {
   std::string bytes;
   // Tools whose program the root has, as it begins, with the right content and what it needs besides.
   std::vector<std::string> present;
-  // Of each other tool, by its name: the first file that is another one, is not there, or is one too many, for
-  // people.
+  // Of each other tool, by its name: the first file that is another one, is not there, or is one too many,
+  // for people.
   std::map<std::string, std::string> differing;
   // Files of the table, programs and what they need, which the root has with the right content. A root
   // without compilers has some of what they need nevertheless, as its release has it.

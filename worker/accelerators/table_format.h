@@ -65,6 +65,8 @@ enum accelerated_rule_kind {
   ACCELERATED_FOLDER_ENTRIES = 14,
   // The program lies at the place that the table has for it, where it looks for what lies beside it.
   ACCELERATED_OWN_PLACE = 15,
+  // rustc's call writes no metadata: it makes programs, or libraries for other languages (stub/crates.h).
+  ACCELERATED_NO_METADATA = 16,
 };
 
 struct accelerated_rule {

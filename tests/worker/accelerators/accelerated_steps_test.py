@@ -273,6 +273,21 @@ class AcceleratedStepsTest(unittest.TestCase):
             with self.subTest(words):
                 self.assertEqual(self.step("/bin/tool", "say", *words), " ".join([expected, "/bin/tool", *words]))
 
+    def test_a_call_that_writes_metadata(self):
+        self.make_set([{"kind": "no-metadata", "text": ""}])
+        self.files["tmp/main.rs"] = (b"fn main() {} // a crate, of type bin", 0o644)
+        self.files["tmp/lib.rs"] = (b"#![crate_type = \"lib\"]", 0o644)
+        for expected, words in (
+                ("native", ["/tmp/main.rs"]), ("native", ["/tmp/main.rs", "--emit=link,dep-info"]), ("native", ["/tmp/main.rs", "--emit", "dep-info=x"]),
+                ("native", ["--crate-type", "bin", "/tmp/lib.rs"]), ("native", ["--crate-type=cdylib,staticlib", "/tmp/main.rs"]),
+                ("emulated", ["/tmp/lib.rs"]), ("emulated", ["-"]), ("emulated", []), ("emulated", ["/tmp/gone.rs"]),
+                ("emulated", ["/tmp/main.rs", "/tmp/main.rs"]), ("emulated", ["/tmp/main.rs", "--crate-type", "lib"]),
+                ("emulated", ["/tmp/main.rs", "--crate-type=bin,rlib"]), ("emulated", ["/tmp/main.rs", "--crate-type=bin", "--crate-type", "proc-macro"]),
+                ("emulated", ["/tmp/main.rs", "--emit=link,metadata"]), ("emulated", ["/tmp/main.rs", "--emit", "metadata=/tmp/x"]),
+                ("emulated", ["/tmp/main.rs", "--crate-type"]), ("emulated", ["/tmp/main.rs", "--crate-type", "bin" * 30])):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words), " ".join([expected, "/bin/tool", *words]))
+
     @staticmethod
     def shared_object(section):
         """An ELF file with one section of that name, and the names'."""

@@ -96,6 +96,8 @@ static int fits_call(const struct table* table, const struct accelerated_program
              has_argument(arguments, table_text(table, rule->from));
     case ACCELERATED_OWN_NAME:
       return is_own_name(arguments[0], envp, file);
+    case ACCELERATED_NO_METADATA:
+      return writes_no_metadata(arguments);
     case ACCELERATED_OWN_PLACE:
       return leads_to(table_text(table, table->files[program->file].path), file);
     case ACCELERATED_ADDED_ARGUMENTS:
@@ -104,7 +106,7 @@ static int fits_call(const struct table* table, const struct accelerated_program
     case ACCELERATED_NATIVE_CRATES:
       return has_native_crates(arguments);
     default:
-      return rule->kind >= ACCELERATED_FINE_PREFIX && rule->kind <= ACCELERATED_OWN_PLACE;
+      return rule->kind >= ACCELERATED_FINE_PREFIX && rule->kind <= ACCELERATED_NO_METADATA;
   }
 }
 

@@ -48,8 +48,8 @@ static int has_ending(const char* bytes, size_t left, const struct endings* endi
   return 0;
 }
 
-// Whether the file reads none of the shared objects.
-static int names_none(const char* path, const struct endings* endings) {
+// Whether none of the texts, which all begin with the character, is in the file.
+static int has_none_in_file(const char* path, char first, const struct endings* endings) {
   struct stat state;
   const int fd = kernel_open(path);
   if (fd < 0) return 0;
@@ -63,7 +63,7 @@ static int names_none(const char* path, const struct endings* endings) {
   const size_t size = (size_t)state.st_size;
   int none = 1;
   for (size_t at = 0; none && at < size; ++at) {
-    if (bytes[at] == '-') none = !has_ending(bytes + at, size - at, endings);
+    if (bytes[at] == first) none = !has_ending(bytes + at, size - at, endings);
   }
   kernel(__NR_munmap, mapped, state.st_size, 0, 0, 0, 0);
   return none;
@@ -124,6 +124,46 @@ static const char* file_of(const char* crate) {
   return *crate ? crate + 1 : 0;
 }
 
+// Whether a list that is separated by commas has only words among `known`, or else none of them.
+static int are_words(const char* list, const char* known, int among) {
+  char word[kLongestEnding];
+  for (;;) {
+    size_t length = 0;
+    while (list[length] && list[length] != ',' && list[length] != '=') {
+      if (length >= sizeof(word) - 1) return 0;
+      word[length] = list[length];
+      ++length;
+    }
+    word[length] = 0;
+    if (has_word(known, word) != among) return 0;
+    // The name of a file may follow.
+    while (list[length] && list[length] != ',') ++length;
+    if (!list[length]) return 1;
+    list += length + 1;
+  }
+}
+
+// Whether a crate's first file says itself what it is. A file that cannot be read is no program, either.
+static int says_crate_type(const char* path) {
+  struct endings type = {{"crate_type"}, {sizeof("crate_type") - 1}, 1};
+  return !has_none_in_file(path, 'c', &type);
+}
+
+int writes_no_metadata(char** arguments) {
+  int types = 0, sources = 0, said = 0;
+  for (char** argument = arguments + 1; *argument; ++argument) {
+    const char* type = value_behind(argument, "--crate-type", "--crate-type=");
+    const char* emitted = value_behind(argument, "--emit", "--emit=");
+    if (type && !are_words(type, "bin cdylib staticlib", 1)) return 0;
+    if (emitted && !are_words(emitted, "metadata", 0)) return 0;
+    types += type != 0;
+    if (!ends(*argument, ".rs")) continue;
+    ++sources;
+    said |= says_crate_type(*argument);
+  }
+  return types > 0 || (sources == 1 && !said);
+}
+
 int has_native_crates(char** arguments) {
   struct endings endings;
   endings.count = 0;
@@ -134,7 +174,8 @@ int has_native_crates(char** arguments) {
   for (char** argument = arguments + 1; *argument; ++argument) {
     const char* crate = value_behind(argument, "--extern", "--extern=");
     const char* file = crate ? file_of(crate) : 0;
-    if (file && (ends(file, ".so") || (endings.count > 0 && !names_none(file, &endings)))) return 0;
+    if (file && (ends(file, ".so") || (endings.count > 0 && !has_none_in_file(file, '-', &endings))))
+      return 0;
   }
   return 1;
 }
