@@ -87,7 +87,7 @@ SLOW = {
     'objcopy': ('', '{path} /tmp/probe.o /tmp/probe.2'),
 }
 # Of those that read a pipe; others have what the driver of gcc tells its compilers.
-OPTIONS = {'as': '', 'clang': '-x c -c', 'rustc': '--crate-type=lib --emit=metadata'}
+OPTIONS = {'as': '', 'clang': '-x c -c', 'rustc': '--crate-type=cdylib --emit=obj'}
 
 
 def short_name(tool):
