@@ -34,7 +34,7 @@ GCC_SOURCES = {
     "unit.c": UNIT, "classes.cc": CLASSES, "warned.c": "int f(void) { int unused; return 1 ? 2, 3 : x; }\n", "header.h": "#include <stdlib.h>\n",
 }
 
-# A crate with a macro is compiled by the emulated compiler, and so is what uses it; `plain` is not.
+# Libraries of Rust are compiled by the emulated compiler, programs natively but where a macro is below them. cargo's home has a database with times.
 LLVM = """
 FROM IMAGE
 COPY . /c
@@ -46,8 +46,8 @@ RUN clang -Wall -Werror -c warned.c 2>warned; clang -M unit.c >unit.d && clang -
 RUN mkdir -p opt/bin && cp /usr/bin/clang-19 opt/bin/mine && opt/bin/mine -print-search-dirs -c >moved 2>&1; bash -c 'exec -a nobody clang -c unit.c -o other.o'; PATH=/c/opt/bin:$PATH mine -print-resource-dir >>moved
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && clang @arguments && clang -target x86_64-linux-gnu -c nothing.c -o foreign.o && clang -cc1 -emit-obj nothing.c -o cc1.o
 RUN rustc -O -C metadata=x program.rs && ./program >ran && rustc -vV >version && rustc --print cfg >cfg && ! rustc broken.rs 2>broken && rustc --target aarch64-unknown-linux-gnu --emit=asm program.rs
-RUN cd crates && cargo build -q --offline --release 2>&1 && cp target/release/app .. && target/release/app >ran && cp target/release/deps/*.rlib . && rm -rf target
-RUN cd crates && RUSTFLAGS='-C linker=clang' CARGO_PROFILE_DEV_INCREMENTAL=false cargo build -q --offline && cp target/debug/app ../debug && rm -rf target
+RUN cd crates && export CARGO_HOME=/tmp/home && cargo build -q --offline --release 2>&1 && cp target/release/app .. && target/release/app >ran && cp target/release/deps/*.rlib . && rm -rf target /tmp/home
+RUN cd crates && RUSTFLAGS='-C linker=clang' CARGO_HOME=/tmp/home CARGO_PROFILE_DEV_INCREMENTAL=false cargo build -q --offline && cp target/debug/app ../debug && rm -rf target /tmp/home
 """
 LLVM_SOURCES = {
     **GCC_SOURCES, "nothing.c": "int nothing;\n",
