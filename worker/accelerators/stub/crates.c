@@ -145,7 +145,11 @@ static int are_words(const char* list, const char* known, int among) {
 
 // Whether a crate's first file says itself what it is. A file that cannot be read is no program, either.
 static int says_crate_type(const char* path) {
-  struct endings type = {{"crate_type"}, {sizeof("crate_type") - 1}, 1};
+  static const char text[] = "crate_type";
+  struct endings type;
+  for (size_t i = 0; i < sizeof(text); ++i) type.text[0][i] = text[i];
+  type.length[0] = sizeof(text) - 1;
+  type.count = 1;
   return !has_none_in_file(path, 'c', &type);
 }
 
