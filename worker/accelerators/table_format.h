@@ -47,8 +47,8 @@ enum accelerated_rule_kind {
   ACCELERATED_NEEDED_VARIABLE = 6,
   // No variable of the environment begins so.
   ACCELERATED_EMULATED_VARIABLE = 7,
-  // Unless an argument begins with `text`, the native program gets `from` and `to` in front of its arguments;
-  // `to` may be empty.
+  // Unless the first argument begins with `text`, or another one is it or it with a value ("TEXT=..."), the
+  // native program gets `from` and `to` in front of its arguments; `to` may be empty.
   ACCELERATED_ADDED_ARGUMENTS = 8,
   // Where an argument is `text`, one is `from`.
   ACCELERATED_NEEDED_ARGUMENT = 9,

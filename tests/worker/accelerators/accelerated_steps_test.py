@@ -169,7 +169,11 @@ class AcceleratedStepsTest(unittest.TestCase):
                        {"kind": "replaced-file", "text": "-plugin", "from": "/lib/needed", "to": "bin/plugin"}])
         plugin = ["-plugin", "/lib/needed"], "-plugin /dev/accelerators/bin/plugin"
         self.assertEqual(self.step("/bin/tool", "say", *plugin[0], "z"), f"native /bin/tool --target=x --for y say {plugin[1]} z")
-        self.assertEqual(self.step("/bin/tool", "say", "-cc1as", *plugin[0]), f"native /bin/tool --for y say -cc1as {plugin[1]}")
+        self.assertEqual(self.step("/bin/probe", "as", "/bin/tool", "tool", "-cc1as", *plugin[0]), f"native tool --for y -cc1as {plugin[1]}")
+        # A file may have such a name, and the program is none the less for it.
+        for words in (["-cc1as"], ["-o", "-cc1.o"], ["--force", "--form=x"]):
+            with self.subTest(words):
+                self.assertEqual(self.step("/bin/tool", "say", *words, *plugin[0]), f"native /bin/tool --target=x --for y say {' '.join(words)} {plugin[1]}")
         self.assertEqual(self.step("/bin/tool", "say", *plugin[0], "--for=z"), f"native /bin/tool --target=x say {plugin[1]} --for=z")
 
     # ---- what stays emulated ----
@@ -252,7 +256,8 @@ class AcceleratedStepsTest(unittest.TestCase):
 
     def test_crates_that_only_the_emulated_compiler_can_load(self):
         self.make_set([{"kind": "native-crates", "text": ""}])
-        self.folders = ("deps", "crates", "system")
+        self.folders = ("deps", "crates", "system", "found")
+        self.files["found/libused.rlib"] = (b"metadata" + self.HASH.encode(), 0o644)
         self.files["deps/libserde-1111111111111111.rlib"] = (b"metadata" * 9 + b"\x11" + self.HASH.encode() + b"\x0f", 0o644)
         self.files["deps/libplain-2222222222222222.rmeta"] = (b"meta-data - " * 5000 + self.HASH[:-1].encode() + b"0", 0o644)
         self.files[f"deps/libserde_derive{self.HASH}.so"] = (b"a macro", 0o755)
@@ -268,6 +273,9 @@ class AcceleratedStepsTest(unittest.TestCase):
                 ("emulated", [*deps, "--extern", plain, "--extern", serde]),
                 ("emulated", ["--extern", f"serde_derive=/deps/libserde_derive{self.HASH}.so"]),
                 ("emulated", ["-L", "/crates"]), ("emulated", ["-Lcrate=/crates"]), ("emulated", ["-L", "all=/crates"]),
+                # What `extern crate` finds may need a macro of the other folder; without macros there is nothing to need.
+                ("emulated", ["-L", "crate=/found", *deps]), ("emulated", [*deps, "-L/found"]), ("native", ["-L", "/found"]),
+                ("native", ["-L", "/system", *deps]),
                 # A macro without a hash could be anybody's; of a file that is not there nothing is known.
                 ("emulated", ["-L", "dependency=/crates", "--extern", plain]), ("emulated", [*deps, "--extern", "gone=/deps/libgone.rlib"])):
             with self.subTest(words):
@@ -276,11 +284,14 @@ class AcceleratedStepsTest(unittest.TestCase):
     def test_a_call_that_writes_metadata(self):
         self.make_set([{"kind": "no-metadata", "text": ""}])
         self.files["tmp/main.rs"] = (b"fn main() {} // a crate, of type bin", 0o644)
+        self.files["tmp/library"] = (b"#![crate_type = \"lib\"]", 0o644)
         self.files["tmp/lib.rs"] = (b"#![crate_type = \"lib\"]", 0o644)
         for expected, words in (
                 ("native", ["/tmp/main.rs"]), ("native", ["/tmp/main.rs", "--emit=link,dep-info"]), ("native", ["/tmp/main.rs", "--emit", "dep-info=x"]),
                 ("native", ["--crate-type", "bin", "/tmp/lib.rs"]), ("native", ["--crate-type=cdylib,staticlib", "/tmp/main.rs"]),
                 ("emulated", ["/tmp/lib.rs"]), ("emulated", ["-"]), ("emulated", []), ("emulated", ["/tmp/gone.rs"]),
+                # The crate's first file needs no suffix, and what has one may be another option's value.
+                ("emulated", ["/tmp/library", "-o", "/tmp/main.rs"]), ("native", ["/tmp/main.rs", "--out-dir", "/tmp"]),
                 ("emulated", ["/tmp/main.rs", "/tmp/main.rs"]), ("emulated", ["/tmp/main.rs", "--crate-type", "lib"]),
                 ("emulated", ["/tmp/main.rs", "--crate-type=bin,rlib"]), ("emulated", ["/tmp/main.rs", "--crate-type=bin", "--crate-type", "proc-macro"]),
                 ("emulated", ["/tmp/main.rs", "--emit=link,metadata"]), ("emulated", ["/tmp/main.rs", "--emit", "metadata=/tmp/x"]),

@@ -55,9 +55,15 @@ static int has_argument(char** arguments, const char* text) {
   return 0;
 }
 
-static int has_argument_with(char** arguments, const char* prefix) {
+// Whether a call has the option already: alone or with a value behind it; or the first argument begins so,
+// as what clang is to be (-cc1, -cc1as) stands there only.
+static int has_option(char** arguments, const char* option) {
+  if (arguments[1] && begins(arguments[1], option)) return 1;
   for (++arguments; *arguments; ++arguments) {
-    if (begins(*arguments, prefix)) return 1;
+    if (begins(*arguments, option)) {
+      const char next = (*arguments)[length_of(option)];
+      if (!next || next == '=') return 1;
+    }
   }
   return 0;
 }
@@ -152,8 +158,7 @@ struct native_arguments make_native_arguments(const struct table* table,
   made.words[at++] = arguments[0];
   for (uint32_t i = 0; i < program->rules_count; ++i) {
     const struct accelerated_rule* rule = &table->rules[program->rules + i];
-    if (rule->kind != ACCELERATED_ADDED_ARGUMENTS ||
-        has_argument_with(arguments, table_text(table, rule->text)))
+    if (rule->kind != ACCELERATED_ADDED_ARGUMENTS || has_option(arguments, table_text(table, rule->text)))
       continue;
     made.words[at++] = (char*)table_text(table, rule->from);
     if (*table_text(table, rule->to)) made.words[at++] = (char*)table_text(table, rule->to);

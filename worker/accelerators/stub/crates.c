@@ -3,7 +3,7 @@
 // lists all crates below, each with what its file's name ends with (-C extra-filename, of cargo a hash).
 // So a shared object in such a folder is read if what its name ends with occurs in one of the named files.
 // Folders of other kinds are those that `extern crate` looks into: there any shared object with Rust's
-// metadata (section .rustc) is one too many.
+// metadata (section .rustc) is one too many, and of another crate nobody says whether the call reads it.
 #include "worker/accelerators/stub/crates.h"
 
 #include <elf.h>
@@ -17,6 +17,8 @@
 enum { kMostEndings = 64, kShortestEnding = 9, kLongestEnding = 40, kMostSections = 200 };
 
 struct endings {
+  // There are crates besides the named ones that the call may read.
+  int others;
   char text[kMostEndings][kLongestEnding + 1];
   size_t length[kMostEndings];
   int count;
@@ -88,10 +90,17 @@ static int has_metadata(int fd) {
   return 0;
 }
 
-static int is_no_crate(const char* name, void* folder) {
+struct crate_folder {
+  const char* path;
+  struct endings* endings;
+};
+
+static int is_no_macro(const char* name, void* context) {
+  const struct crate_folder* folder = (const struct crate_folder*)context;
   char path[kMostPath];
+  if (ends(name, ".rlib") || ends(name, ".rmeta")) folder->endings->others = 1;
   if (!is_shared_object(name)) return 1;
-  if (!join_path(path, sizeof(path), (const char*)folder, length_of((const char*)folder), name)) return 0;
+  if (!join_path(path, sizeof(path), folder->path, length_of(folder->path), name)) return 0;
   const int fd = kernel_open(path);
   if (fd < 0) return 1;
   const int crate = has_metadata(fd);
@@ -109,7 +118,8 @@ static int is_fine_folder(const char* folder, struct endings* endings) {
   }
   if (begins(folder, "crate=")) folder += sizeof("crate=") - 1;
   if (begins(folder, "all=")) folder += sizeof("all=") - 1;
-  return for_each_entry(folder, is_no_crate, (void*)folder) || !kernel_exists(folder);
+  struct crate_folder context = {folder, endings};
+  return for_each_entry(folder, is_no_macro, &context) || !kernel_exists(folder);
 }
 
 // The value of an option, which is its own argument or behind `option`; null: it is another argument.
@@ -143,6 +153,12 @@ static int are_words(const char* list, const char* known, int among) {
   }
 }
 
+static int is_regular(const char* path) {
+  struct stat state;
+  const unsigned type = 0170000, regular = 0100000;
+  return kernel(__NR_stat, (long)path, (long)&state, 0, 0, 0, 0) == 0 && (state.st_mode & type) == regular;
+}
+
 // Whether a crate's first file says itself what it is. A file that cannot be read is no program, either.
 static int says_crate_type(const char* path) {
   static const char text[] = "crate_type";
@@ -161,8 +177,9 @@ int writes_no_metadata(char** arguments) {
     if (type && !are_words(type, "bin cdylib staticlib", 1)) return 0;
     if (emitted && !are_words(emitted, "metadata", 0)) return 0;
     types += type != 0;
-    if (!ends(*argument, ".rs")) continue;
-    ++sources;
+    // Which of the arguments is the crate's first file only a reader of all options knows: so each file.
+    if (**argument == '-' || (!ends(*argument, ".rs") && !is_regular(*argument))) continue;
+    sources += ends(*argument, ".rs");
     said |= says_crate_type(*argument);
   }
   return types > 0 || (sources == 1 && !said);
@@ -170,11 +187,12 @@ int writes_no_metadata(char** arguments) {
 
 int has_native_crates(char** arguments) {
   struct endings endings;
-  endings.count = 0;
+  endings.count = endings.others = 0;
   for (char** argument = arguments + 1; *argument; ++argument) {
     const char* folder = value_behind(argument, "-L", "-L");
     if (folder && !is_fine_folder(folder, &endings)) return 0;
   }
+  if (endings.count > 0 && endings.others) return 0;
   for (char** argument = arguments + 1; *argument; ++argument) {
     const char* crate = value_behind(argument, "--extern", "--extern=");
     const char* file = crate ? file_of(crate) : 0;
