@@ -46,7 +46,8 @@ def tool_identity(manifest, tool):
     fields += [('needs', file['path'], file['sha256']) for file in tool['needs']]
     for rules, kinds in RULES.items():
         fields += [('rule', str(kinds[rule['kind']]), *(rule.get(text, '') for text in ('text', 'from', 'to'))) for rule in tool.get(rules, [])]
-    fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] in tool['loads'])
+    loaded = {*tool['loads'], *(rule['to'] for rule in tool['arguments'] if rule['kind'] == 'replaced-file')}
+    fields += sorted(('file', file['path'], file['sha256']) for file in manifest['files'] if file['path'] in loaded)
     fields += [('processor', feature) for feature in tool.get('processor', [])]
     return digest_of(b''.join(text.encode() + b'\0' for field in fields for text in field))
 

@@ -72,6 +72,14 @@ class IdentityTest(unittest.TestCase):
         other["tools"][1]["variables"][0]["text"] = "GOARCH=arm"
         self.assertNotEqual(records.tool_identity(other, other["tools"][1]), records.tool_identity(with_go(), with_go()["tools"][1]))
 
+    def test_what_it_is_given_in_another_files_place_is_part_of_it(self):
+        made = manifest()
+        made["tools"][0]["arguments"].append({"kind": "replaced-file", "text": "-plugin", "from": "/usr/lib/plugin.so", "to": "lib/plugin.so"})
+        made["files"].append(file("lib/plugin.so", b"plugin"))
+        before = records.tool_identity(made, made["tools"][0])
+        made["files"][-1] = file("lib/plugin.so", b"another")
+        self.assertNotEqual(records.tool_identity(made, made["tools"][0]), before)
+
     def test_what_loads_nothing_is_the_same_in_every_set(self):
         made = with_go()
         before = records.tool_identity(made, made["tools"][1])

@@ -188,6 +188,14 @@ bool IsSetName(std::string_view name) {
 
 }  // namespace
 
+std::set<std::string> LoadedFiles(const AcceleratedTool& tool) {
+  std::set<std::string> paths(tool.loads.begin(), tool.loads.end());
+  for (const CallRule& rule : tool.rules) {
+    if (rule.kind == ACCELERATED_REPLACED_FILE) paths.insert(rule.to);
+  }
+  return paths;
+}
+
 std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool) {
   // Fields end with a zero byte, which none has in it.
   std::string facts;
@@ -199,10 +207,10 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
   for (const RootFile& file : tool.needs) add("needs", file.path, file.digest.hash);
   for (const CallRule& rule : tool.rules)
     add("rule", std::to_string(rule.kind), rule.text, rule.from, rule.to);
+  const std::set<std::string> paths = LoadedFiles(tool);
   std::map<std::string, std::string> loaded;
   for (const SetFile& file : set.files) {
-    if (std::find(tool.loads.begin(), tool.loads.end(), file.path) != tool.loads.end())
-      loaded[file.path] = file.digest.hash;
+    if (paths.contains(file.path)) loaded[file.path] = file.digest.hash;
   }
   for (const auto& [path, hash] : loaded) add("file", path, hash);
   for (const std::string& feature : tool.processor) add("processor", feature);
@@ -238,11 +246,17 @@ absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest) {
   return set;
 }
 
-absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::string& source,
-                                const std::string& target) {
+absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::vector<AcceleratedTool>& tools,
+                                const std::string& source, const std::string& target) {
+  std::set<std::string> wanted;
+  for (const AcceleratedTool& tool : tools) {
+    wanted.insert(tool.program);
+    wanted.merge(LoadedFiles(tool));
+  }
   RETURN_IF_ERROR(RemoveTree(target));
   RETURN_IF_ERROR(MakeFolders(target));
   for (const SetFile& file : set.files) {
+    if (!wanted.contains(file.path)) continue;
     const std::string from = fmt::format("{}/{}", source, file.path);
     ASSIGN_OR_RETURN(const std::string bytes, ReadFile(from, kLargestSetFile));
     if (DigestOf(bytes) != file.digest) {

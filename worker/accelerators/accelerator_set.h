@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,10 @@ struct AcceleratorSet {
   std::vector<AcceleratedTool> tools;
 };
 
+// Files of the set that are part of the tool besides its program: what it loads, and what it is given in
+// another's place.
+std::set<std::string> LoadedFiles(const AcceleratedTool& tool);
+
 // What a calibration of the tool is worth for: the SHA-256 (hex) of the program, of what it stands for and
 // needs, of its rules, of the files of the set that it loads, and of the processor that it has to run on.
 // Other tools of the set make no difference. scripts/calibrate-accelerators computes the same.
@@ -68,9 +73,10 @@ std::string ToolIdentity(const AcceleratorSet& set, const AcceleratedTool& tool)
 // Pure. INVALID_ARGUMENT says what of it is wrong.
 absl::StatusOr<AcceleratorSet> ParseAcceleratorSet(std::string_view manifest);
 
-// Copies the set's files from `source` into the folder `target`, which is emptied: what is used afterwards
-// has been compared with the manifest and is nobody else's. DATA_LOSS names a file that differs.
-absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::string& source,
-                                const std::string& target);
+// Copies the files of some of the set's tools from `source` into the folder `target`, which is emptied: what
+// is used afterwards has been compared with the manifest and is nobody else's. DATA_LOSS names a file that
+// differs.
+absl::Status CopyAcceleratorSet(const AcceleratorSet& set, const std::vector<AcceleratedTool>& tools,
+                                const std::string& source, const std::string& target);
 
 }  // namespace crossmill::worker

@@ -193,7 +193,7 @@ absl::Status StepAccelerators::AddSet(const AcceleratorOptions& options, const s
     }
   }
   if (usable.tools.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(CopyAcceleratorSet(set, source, usable.folder));
+  RETURN_IF_ERROR(CopyAcceleratorSet(set, usable.tools, source, usable.folder));
   for (const AcceleratedTool& tool : usable.tools) offer->add_tools(tool.name);
   sets_.push_back(std::move(usable));
   return absl::OkStatus();

@@ -208,7 +208,11 @@ TEST(AcceleratorSetTest, ACopyIsComparedWithTheManifest) {
   ASSERT_OK(MakeFolders(target + "/old"));
   const auto set = ParseAcceleratorSet(WriteJson(SetManifest()));
   ASSERT_OK(set);
-  ASSERT_OK(CopyAcceleratorSet(*set, source, target));
+  ASSERT_OK(CopyAcceleratorSet(*set, {}, source, target));
+  EXPECT_FALSE(Exists(target + "/bin")) << "of no tool";
+  ASSERT_OK(MakeFolders(target + "/old"));
+  ASSERT_OK(CopyAcceleratorSet(*set, set->tools, source, target));
+  EXPECT_EQ(*ReadFile(target + "/lib/libz.so.1"), "z");
   EXPECT_EQ(*ReadFile(target + "/bin/cc1"), kNative);
   struct stat state {};
   ASSERT_EQ(stat((target + "/bin/cc1").c_str(), &state), 0);
@@ -216,7 +220,7 @@ TEST(AcceleratorSetTest, ACopyIsComparedWithTheManifest) {
   EXPECT_FALSE(Exists(target + "/old"));
   EXPECT_FALSE(Exists(target + "/lib/unknown"));
   ASSERT_OK(WriteFileAtomic(source + "/bin/cc1", "another one"));
-  EXPECT_TRUE(absl::IsDataLoss(CopyAcceleratorSet(*set, source, target)));
+  EXPECT_TRUE(absl::IsDataLoss(CopyAcceleratorSet(*set, set->tools, source, target)));
 }
 
 class CalibrationRecordTest : public testing::Test {
@@ -316,6 +320,14 @@ TEST(ToolIdentityTest, HasWhatMakesADifferenceForTheTool) {
     change(changed);
     EXPECT_NE(identity(changed), before) << WriteJson(changed);
   }
+  // What it is given in another file's place is part of it, too.
+  Json given = SetManifest();
+  given["files"].push_back(FileEntry("lib/plugin.so", "plugin"));
+  given["tools"][0]["arguments"].push_back(
+      Rule("replaced-file", "-plugin", "/usr/lib/plugin.so", "lib/plugin.so"));
+  const std::string with_plugin = identity(given);
+  given["files"][2]["sha256"] = Sha256Hex("other");
+  EXPECT_NE(identity(given), with_plugin);
   // What loads nothing is the same in every set.
   Json alone = SetManifest();
   alone["tools"][0]["loads"] = Json::array();
