@@ -49,6 +49,14 @@ RUN rustc -O -C metadata=x program.rs && ./program >ran && rustc -vV >version &&
 RUN cd crates && export CARGO_HOME=/tmp/home && cargo build -q --offline --release 2>&1 && cp target/release/app .. && target/release/app >ran && cp target/release/deps/*.rlib . && rm -rf target /tmp/home
 RUN cd crates && RUSTFLAGS='-C linker=clang' CARGO_HOME=/tmp/home CARGO_PROFILE_DEV_INCREMENTAL=false cargo build -q --offline && cp target/debug/app ../debug && rm -rf target /tmp/home
 """
+
+
+def package(name, *needs):
+    """The Cargo.toml of a package that needs others beside it."""
+    text = f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n'
+    return text + ("[dependencies]\n" + "".join(f'{each} = {{ path = "../{each}" }}\n' for each in needs) if needs else "")
+
+
 LLVM_SOURCES = {
     **GCC_SOURCES, "nothing.c": "int nothing;\n",
     "program.rs": """use std::collections::HashMap;
@@ -59,13 +67,7 @@ fn main() { let mut all = HashMap::new(); all.insert("a", 1.5f64.sin()); println
 members = ["app", "plain", "used", "macros"]
 resolver = "2"
 """,
-    "crates/macros/Cargo.toml": """[package]
-name = "macros"
-version = "0.1.0"
-edition = "2021"
-[lib]
-proc-macro = true
-""",
+    "crates/macros/Cargo.toml": package("macros") + "[lib]\nproc-macro = true\n",
     "crates/macros/src/lib.rs": """use proc_macro::TokenStream;
 #[proc_macro]
 pub fn answer(_: TokenStream) -> TokenStream { "pub fn answer() -> u32 { 42 }".parse().unwrap() }
@@ -75,32 +77,14 @@ pub fn named(item: TokenStream) -> TokenStream {
     format!("impl {name} {{ pub fn name() -> &'static str {{ \\"{name}\\" }} }}").parse().unwrap()
 }
 """,
-    "crates/plain/Cargo.toml": """[package]
-name = "plain"
-version = "0.1.0"
-edition = "2021"
-""",
+    "crates/plain/Cargo.toml": package("plain"),
     "crates/plain/src/lib.rs": "pub fn plain(text: &str) -> String { text.chars().rev().collect::<String>() + &format!(\"{:>5.2}\", 3.14159) }\n",
-    "crates/used/Cargo.toml": """[package]
-name = "used"
-version = "0.1.0"
-edition = "2021"
-[dependencies]
-macros = { path = "../macros" }
-plain = { path = "../plain" }
-""",
+    "crates/used/Cargo.toml": package("used", "macros", "plain"),
     "crates/used/src/lib.rs": """#[derive(macros::Named)]
 pub struct Thing;
 macros::answer!();
 pub fn both() -> String { format!("{} {}", plain::plain(Thing::name()), answer()) }
 """,
-    "crates/app/Cargo.toml": """[package]
-name = "app"
-version = "0.1.0"
-edition = "2021"
-[dependencies]
-used = { path = "../used" }
-plain = { path = "../plain" }
-""",
+    "crates/app/Cargo.toml": package("app", "used", "plain"),
     "crates/app/src/main.rs": "fn main() { println!(\"{} {}\", used::both(), plain::plain(\"abc\")); }\n",
 }
