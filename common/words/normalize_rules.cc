@@ -47,6 +47,10 @@ constexpr NormalizeRule kRules[] = {
      .causes = "*",
      .files =
          "var/cache/fontconfig/*,root/.cache/fontconfig/*,home/*/.cache/fontconfig/*,var/log/fontconfig.log"},
+    {.name = "cargo-cache",
+     .sentence = "cargo's notes about when it last used what it fetched are removed",
+     .causes = "*",
+     .files = "*/.cargo/.global-cache,.cargo/.global-cache,usr/local/cargo/.global-cache"},
     {.name = "temporary-folder",
      .sentence = "TMPDIR is a folder of its own, empty at the start and no part of the layer"},
     {.name = "build-paths",

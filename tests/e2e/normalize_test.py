@@ -15,7 +15,7 @@ import stand_ins
 from farm import BIN, FarmTestCase, main
 
 RANDOM = "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n'"
-RULES = ["apt-logs", "apt-caches", "ldconfig-cache", "machine-id", "shadow-dates", "pyc-times", "man-db", "fontconfig",
+RULES = ["apt-logs", "apt-caches", "ldconfig-cache", "machine-id", "shadow-dates", "pyc-times", "man-db", "fontconfig", "cargo-cache",
          "temporary-folder", "build-paths", "python-hash-seed"]
 # One step for each: what the rules take out of it, by hand where a program would need the network.
 NOISE = {
@@ -31,6 +31,7 @@ NOISE = {
                  "&& python3 -m compileall -q -b . && rm m.py",
     "man-db": f"mkdir -p /var/cache/man/de && {RANDOM} >/var/cache/man/de/index.db",
     "fontconfig": f"mkdir -p /var/cache/fontconfig && {RANDOM} >/var/cache/fontconfig/0123-le64.cache-7",
+    "cargo-cache": f"mkdir -p /root/.cargo && {RANDOM} >/root/.cargo/.global-cache",
     "temporary-folder": f"mktemp && {RANDOM} >$(mktemp)",
     "python-hash-seed": "python3 -c \"print({str(n) for n in range(50)})\" >/set",
 }

@@ -93,4 +93,11 @@ absl::Status NormalizeFontconfig(const NormalizeTimes&, StepFiles& files, RuleOu
   return Apply(kNoise, files, outcome);
 }
 
+absl::Status NormalizeCargoCache(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome) {
+  // cargo's home: of a user, and of the official images. Cargo makes the file anew from what lies beside it.
+  constexpr NamedNoise kNoise[] = {{Deed::kRemove, "**/.cargo/.global-cache"},
+                                   {Deed::kRemove, "usr/local/cargo/.global-cache"}};
+  return Apply(kNoise, files, outcome);
+}
+
 }  // namespace crossmill::worker

@@ -28,6 +28,7 @@ constexpr NamedRule kFileRules[] = {
     {"pyc-times", NormalizePycTimes},
     {"man-db", NormalizeManDb},
     {"fontconfig", NormalizeFontconfig},
+    {"cargo-cache", NormalizeCargoCache},
 };
 
 }  // namespace

@@ -40,6 +40,7 @@ absl::Status NormalizeAptCaches(const NormalizeTimes&, StepFiles& files, RuleOut
 absl::Status NormalizeLdconfigCache(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);
 absl::Status NormalizeManDb(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);
 absl::Status NormalizeFontconfig(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);
+absl::Status NormalizeCargoCache(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);
 absl::Status NormalizeMachineId(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);
 absl::Status NormalizeShadowDates(const NormalizeTimes& times, StepFiles& files, RuleOutcome* outcome);
 absl::Status NormalizePycTimes(const NormalizeTimes&, StepFiles& files, RuleOutcome* outcome);

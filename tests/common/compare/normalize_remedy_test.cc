@@ -37,6 +37,9 @@ TEST(NormalizeRemedyTest, EachRuleIsForItsFiles) {
   EXPECT_EQ(RuleFor("etc/shadow", "embedded-time"), "shadow-dates");
   EXPECT_EQ(RuleFor("var/cache/man/de/index.db", "embedded-time"), "man-db");
   EXPECT_EQ(RuleFor("var/cache/fontconfig/a.cache-7", "random"), "fontconfig");
+  EXPECT_EQ(RuleFor("root/.cargo/.global-cache", "embedded-time"), "cargo-cache");
+  EXPECT_EQ(RuleFor("usr/local/cargo/.global-cache", "unknown"), "cargo-cache");
+  EXPECT_EQ(RuleFor("root/.cargo/registry/index/x/.cargo-index-lock", "unknown"), "");
   EXPECT_EQ(RuleFor("srv/list", "order"), "python-hash-seed");
   EXPECT_EQ(RuleFor("etc/shadow", "random"), "") << "a salt stays";
   EXPECT_EQ(RuleFor("srv/var/log/dpkg.log", "embedded-time"), "");

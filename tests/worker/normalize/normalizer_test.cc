@@ -194,11 +194,12 @@ TEST_F(NormalizerTest, CachesAreRemovedAlsoFromWhatWasBelow) {
         "var/cache/ldconfig/aux-cache", "var/cache/man/index.db", "var/cache/man/de/index.db",
         "var/cache/man/de/CACHEDIR.TAG", "var/cache/fontconfig/0123-le64.cache-7",
         "root/.cache/fontconfig/0123-le64.cache-8", "var/cache/fontconfig/CACHEDIR.TAG",
-        "var/log/fontconfig.log"}) {
+        "var/log/fontconfig.log", "root/.cargo/.global-cache", "usr/local/cargo/.global-cache",
+        "usr/local/cargo/.package-cache", "srv/.global-cache"}) {
     Step(path);
   }
   Apply("all");
-  EXPECT_EQ(Told(), "apt-caches 2, ldconfig-cache 1, man-db 2, fontconfig 3");
+  EXPECT_EQ(Told(), "apt-caches 2, ldconfig-cache 1, man-db 2, fontconfig 3, cargo-cache 2");
   EXPECT_EQ(InLayer("var/cache/apt/pkgcache.bin"), "removed");
   EXPECT_EQ(InLayer("var/cache/apt/srcpkgcache.bin"), "");
   EXPECT_EQ(InLayer("var/cache/apt/archives/lock"), "there");
@@ -209,6 +210,10 @@ TEST_F(NormalizerTest, CachesAreRemovedAlsoFromWhatWasBelow) {
   EXPECT_EQ(InLayer("root/.cache/fontconfig/0123-le64.cache-8"), "");
   EXPECT_EQ(InLayer("var/cache/fontconfig/CACHEDIR.TAG"), "there");
   EXPECT_EQ(Content("var/log/fontconfig.log"), "");
+  EXPECT_EQ(InLayer("root/.cargo/.global-cache"), "");
+  EXPECT_EQ(InLayer("usr/local/cargo/.global-cache"), "");
+  EXPECT_EQ(InLayer("usr/local/cargo/.package-cache"), "there");
+  EXPECT_EQ(InLayer("srv/.global-cache"), "there");
 }
 
 TEST_F(NormalizerTest, ListsOfAptGetATimeThatIsNeverNewerThanTheirServers) {
