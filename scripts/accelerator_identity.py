@@ -14,11 +14,12 @@ class IdentityError(Exception):
 
 
 def occurrences(data, text):
-    """Every place of a text that is a whole string of C: with a zero byte before it and after."""
+    """Every place of a text that is a whole string of C: with a zero byte before it and after, or a number before it that ends with
+    its lowest byte (of eight), as programs of s390x have them."""
     found = []
     at = data.find(text + b'\0')
     while at >= 0:
-        if at == 0 or data[at - 1] == 0:
+        if at == 0 or data[at - 1] == 0 or not any(data[at - 8:at - 1]) and at >= 8:
             found.append(at)
         at = data.find(text + b'\0', at + 1)
     return found

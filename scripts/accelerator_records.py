@@ -13,7 +13,7 @@ import re
 TOOLCHAINS = ('go',)
 SHIPPED = pathlib.Path(__file__).resolve().parent.parent / 'deploy' / 'accelerators'
 # Of an ELF header, as binfmt_misc shows it.
-MACHINES = {'arm64': 'b700', 'arm': '2800', 'riscv64': 'f300'}
+MACHINES = {'arm64': 'b700', 'arm': '2800', 'riscv64': 'f300', 's390x': '0016'}
 FORMAT = 2
 # worker/accelerators/table_format.h has the numbers.
 RULES = {

@@ -101,3 +101,31 @@ FOR_LINKERS = ('fine-prefix', 'LD_RUN_PATH=')
 def written(rules, **values):
     """As a manifest has them."""
     return [dict(zip(('kind', 'text', 'from', 'to'), (word.format(**values) if values else word for word in rule))) for rule in rules]
+
+
+def values_of(option, arguments):
+    """Of an option that may be given more than once, as an argument of its own or with its value, all words of its values."""
+    values = [after for before, after in zip(arguments, arguments[1:]) if before == option]
+    values += [argument.partition('=')[2] for argument in arguments if argument.startswith(f'{option}=')]
+    return [word.partition('=')[0] for value in values for word in value.split(',')]
+
+
+def is_emulated_crate(kinds, arguments):
+    """What the stub tells of a call of rustc (worker/accelerators/stub/crates.c), of those of a corpus, whose sources say nothing of
+    their types: whether it writes metadata or names a procedural macro."""
+    metadata = not set(values_of('--crate-type', arguments)) <= {'bin', 'cdylib', 'staticlib'} or 'metadata' in values_of('--emit', arguments)
+    return 'no-metadata' in kinds and metadata or 'native-crates' in kinds and any(argument.endswith('.so') for argument in arguments)
+
+
+def is_emulated(rules, arguments):
+    """Whether one of the arguments of a corpus' call keeps it emulated, by the rules as a manifest has them."""
+    if is_emulated_crate({rule['kind'] for rule in rules}, arguments):
+        return True
+    for argument in arguments:
+        for rule in rules:
+            if rule['kind'] == 'fine-prefix' and argument.startswith(rule['text']):
+                break
+            if rule['kind'] == 'emulated-prefix' and argument.startswith(rule['text']) or \
+                    rule['kind'] == 'emulated-word' and argument == rule['text']:
+                return True
+    return False

@@ -27,3 +27,16 @@ def archives(release):
 def source_lines(kind, chosen):
     """Lines of sources.list, of kind `deb` or `deb-src`."""
     return ''.join(f'{kind} [signed-by={KEYRING}] {uri} {suite} {component}\n' for uri, suite, component in chosen)
+
+
+def private_apt(work, lines, architectures=('amd64',)):
+    """Options for apt-get, by which it has lists, cache and status below the new folder `work`, knows the archives of `lines`
+    only, and nothing that is installed: the first architecture is its own."""
+    for folder in ('lists/partial', 'archives/partial'):
+        (work / folder).mkdir(parents=True)
+    (work / 'sources.list').write_text(lines)
+    (work / 'status').touch()
+    settings = {'Dir::Etc::sourcelist': work / 'sources.list', 'Dir::Etc::sourceparts': '/dev/null', 'Dir::State::lists': work / 'lists',
+                'Dir::State::status': work / 'status', 'Dir::Cache': work, 'APT::Architecture': architectures[0],
+                'APT::Architectures': ','.join(architectures), 'APT::Sandbox::User': 'root', 'Acquire::Languages': 'none'}
+    return [word for name, value in settings.items() for word in ('-o', f'{name}={value}')]

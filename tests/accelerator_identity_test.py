@@ -50,6 +50,12 @@ class FoldersTest(unittest.TestCase):
         with self.assertRaisesRegex(identity.IdentityError, "occurs 1 times"):
             identity.replace_folders(data, native, TARGET, VERSION, [])
 
+    def test_a_program_with_the_highest_byte_first_may_have_a_number_before_a_folder(self):
+        folder = b"/usr/lib/gcc/s390x-linux-gnu/12/include"
+        self.assertEqual(identity.occurrences(b"x\0" + struct.pack(">Q", 0x20) + folder + b"\0", folder), [10])
+        for before in (b"-I", struct.pack(">Q", 0x20)[1:], b"\0/some" + bytes(3) + b"x"):
+            self.assertEqual(identity.occurrences(b"x" + before + folder + b"\0", folder), [], before)
+
     def test_a_folder_that_is_not_known_is_an_error(self):
         more = [b"/usr/lib/gcc-cross/aarch64-linux-gnu/12/new"]
         with self.assertRaisesRegex(identity.IdentityError, "left in the program"):

@@ -170,6 +170,10 @@ class EmulatorTest(Folder):
         self.assertEqual(records.emulator_of("arm64", self.folder), pathlib.Path("/usr/bin/zz-qemu"))
         self.assertIsNone(records.emulator_of("arm64", self.folder / "none"))
 
+    def test_one_of_the_highest_byte_first(self):
+        self.register("s390x", "POCF", magic="7f454c4602020100000000000000000000020016")
+        self.assertEqual(records.emulator_of("s390x", self.folder), pathlib.Path("/usr/bin/s390x"))
+
 
 class ShippedTest(unittest.TestCase):
     """What worker/accelerators/calibration_record.h wants of a record, of those that come with the repository."""
@@ -280,6 +284,24 @@ class CorpusTest(unittest.TestCase):
         for name, crate in crates.items():
             self.assertTrue(all(names.index(need) < names.index(name) for need in crate.needs), name)
 
+    def test_without_what_stays_emulated_there_is_what_the_others_need(self):
+        units = [{"name": f"u{number}", "command": ["rustc", *words.split()]} for number, words in enumerate((
+            "lib.rs --crate-type lib --emit=link,metadata --out-dir /out/u0.out", "lib.rs --crate-type=rlib --out-dir /out/u1.out",
+            "main.rs --extern lib=/out/u0.out/liblib.rlib --out-dir /out/u2.out", "derive.rs --crate-type=proc-macro --out-dir /out/u3.out",
+            "derived.rs --extern derive=/out/u3.out/libderive.so", "--print=cfg", "c.rs --crate-type=cdylib -Cprofile-use=x", "c.rs --crate-type=cdylib"))]
+        kept = [unit["name"] for unit in script("make-rust-corpus").native_only(units)]
+        self.assertEqual(kept, ["u0", "u2", "u7"])
+
+    def test_an_older_rustc_gets_the_same_programs_in_its_words(self):
+        programs = script("rust_programs.py")
+        newer, older = programs.all_programs(), programs.all_programs(older=True)
+        self.assertEqual(list(newer), list(older))
+        for name, words in programs.OLDER.items():
+            for word, _ in words:
+                self.assertIn(word, newer[name])
+                self.assertNotIn(word, older[name])
+        self.assertNotIn("OnceLock", "".join(older.values()))
+
     def test_what_binutils_are_calibrated_with_is_enough_of_each(self):
         binutils = script("binutils_corpus.py")
         units = binutils.Units()
@@ -327,6 +349,30 @@ class GoRulesTest(unittest.TestCase):
         for words in (["-buildmode=pie"], ["-buildmode=exe"], ["-d=checkptr=1"], ["-p", "main"], ["-trimpath", "/x"], ["-importcfg", "a"]):
             with self.subTest(words):
                 self.assertFalse(calibrate.is_emulated(tool, {"command": ["compile", *words]}))
+
+
+class DebianGoTest(Folder):
+    def test_its_root_is_made_whole_of_what_is_of_every_architecture_without_what_was_compiled_before(self):
+        go = script("go_toolchain.py")
+        toolchain = object.__new__(go.OfDebian)
+        toolchain.root, toolchain.work = go.debian_root("bookworm"), self.folder
+        root, shared = self.folder / "arm64/usr/lib/go-1.19", self.folder / "arm64/usr/share/go-1.19"
+        for path in ("pkg/tool/linux_arm64/compile", "pkg/linux_arm64/fmt.a", "VERSION"):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(path)
+        for path in ("src/fmt/print.go", "src/fmt/print_test.go", "src/fmt/testdata/x", "test/a.go", "misc/b"):
+            (shared / path).parent.mkdir(parents=True, exist_ok=True)
+            (shared / path).write_text(path)
+        for name in ("src", "test", "misc"):
+            (root / name).symlink_to(f"../../share/go-1.19/{name}")
+        toolchain.make_root("arm64", self.folder / "made")
+        made = [file.relative_to(self.folder / "made").as_posix() for file in (self.folder / "made").rglob("*") if not file.is_dir()]
+        self.assertEqual(sorted(made), ["VERSION", "pkg/tool/linux_arm64/compile", "src/fmt/print.go"])
+        self.assertFalse(any(file.is_symlink() for file in (self.folder / "made").rglob("*")))
+
+    def test_how_often_it_was_built_again_is_not_in_its_name(self):
+        name = script("go_toolchain.py").debian_name
+        self.assertEqual((name("1.24.4-1\n"), name("1.19.8-2+b3")), ("go-1.24.4-1", "go-1.19.8-2"))
 
 
 class ResumedTest(Folder):
