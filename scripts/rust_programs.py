@@ -258,7 +258,8 @@ fn main() {{ println!("{{}} {{:?}}", (0..100_000).map(|x| number(x) as u32).sum:
 OLDER = {
     'asynchronous': (('use std::pin::{pin, Pin};', 'use std::pin::Pin;'), ('pin!(async', 'Box::pin(async')),
     'threads': (('OnceLock, ', ''), ('static ONCE: OnceLock<String> = OnceLock::new();\n', ''), ('ONCE.get_or_init(|| "once".into())', '"once"')),
-    'assembly': (('c"four".as_ptr()', 'b"four\\0".as_ptr().cast()'),),
+    'assembly': (('c"four".as_ptr()', 'b"four\\0".as_ptr().cast()'), ('std::ffi::c_char', 'std::os::raw::c_char')),
+    'library': (('std::ffi::c_char', 'std::os::raw::c_char'),),
 }
 
 

@@ -300,7 +300,10 @@ class CorpusTest(unittest.TestCase):
             for word, _ in words:
                 self.assertIn(word, newer[name])
                 self.assertNotIn(word, older[name])
-        self.assertNotIn("OnceLock", "".join(older.values()))
+        for word in ("OnceLock", "ffi::c_char"):
+            self.assertNotIn(word, "".join(older.values()))
+        rust = script("make-rust-corpus")
+        self.assertTrue(set(rust.OLDER) <= set(rust.EXTRAS))
 
     def test_what_binutils_are_calibrated_with_is_enough_of_each(self):
         binutils = script("binutils_corpus.py")

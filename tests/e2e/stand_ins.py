@@ -14,7 +14,8 @@ CACHE = pathlib.Path(os.environ.get("CROSSMILL_CACHE") or "/var/cache/crossmill"
 NAMES = {"debian:bookworm": "debian", "python:3.11": "python", "python:3.11-slim": "python-slim",
          "python:3.11-alpine": "python-musl", "python:3.13": "python-trixie", "node:18": "node",
          "nginx:1.22": "nginx", "maven:3.8-eclipse-temurin-17": "maven", "eclipse-temurin:17-jre": "jre",
-         "gcc:12": "gcc", "golang:1.19": "golang", "compilers:trixie": "compilers-trixie"}
+         "gcc:12": "gcc", "golang:1.19": "golang", "compilers:trixie": "compilers-trixie",
+         "compilers:bookworm": "compilers-bookworm"}
 
 
 @functools.cache

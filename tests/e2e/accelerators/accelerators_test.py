@@ -2,8 +2,8 @@
 (docs/accelerators.md).
 
 Needs a calibrated set of each release (scripts/make-accelerators, scripts/calibrate-accelerators) in CROSSMILL_ACCELERATORS, or in
-/var/lib/crossmill/accelerators, and the stand-ins python:3.11, python:3.13 and compilers:trixie for linux/arm64, which have Debian's
-compilers. How long each took is printed, not judged.
+/var/lib/crossmill/accelerators, and the stand-ins python:3.11, python:3.13, compilers:bookworm, compilers:trixie and golang:1.19 for
+linux/arm64, which have Debian's compilers (scripts/base-images). How long each took is printed, not judged.
 """
 import json
 import os
@@ -91,6 +91,17 @@ class CompilersTest(Accelerated, FarmTestCase):
     """clang, lld, and rustc by cargo."""
     release, image = "trixie", "compilers:trixie"
     recipe, files, tools = recipes.LLVM, recipes.LLVM_SOURCES, ("clang", "lld", "rustc")
+
+
+class BookwormCompilersTest(Accelerated, FarmTestCase):
+    release, image = "bookworm", "compilers:bookworm"
+    recipe, files, tools = recipes.LLVM, recipes.LLVM_SOURCES, ("clang", "lld", "rustc")
+
+
+class GoTest(Accelerated, FarmTestCase):
+    """Debian's own Go."""
+    release, image = "bookworm", "golang:1.19"
+    recipe, files, tools = recipes.GO, recipes.GO_SOURCES, ("compile", "asm", "link")
 
 
 if __name__ == "__main__":

@@ -43,12 +43,81 @@ RUN for o in -O0 '-O2 -g' '-Os -flto' '-O1 -fsanitize=undefined'; do clang $o -c
 RUN clang++ -O2 classes.cc -o classes && ./classes >said && clang++ -fuse-ld=lld -flto=thin -O2 classes.cc -o thin && ./thin >>said
 RUN clang -v -c unit.c 2>verbose; clang --version >version; clang -print-search-dirs -print-target-triple -dumpmachine >told; clang -dM -E unit.c >macros
 RUN clang -Wall -Werror -c warned.c 2>warned; clang -M unit.c >unit.d && clang -S -emit-llvm unit.c && clang -x c-header header.h -o header.h.pch && clang -include header.h -c unit.c -o precompiled.o
-RUN mkdir -p opt/bin && cp /usr/bin/clang-19 opt/bin/mine && opt/bin/mine -print-search-dirs -c >moved 2>&1; bash -c 'exec -a nobody clang -c unit.c -o other.o'; PATH=/c/opt/bin:$PATH mine -print-resource-dir >>moved
+RUN mkdir -p opt/bin && cp /usr/lib/llvm-*/bin/clang opt/bin/mine && opt/bin/mine -print-search-dirs -c >moved 2>&1; bash -c 'exec -a nobody clang -c unit.c -o other.o'; PATH=/c/opt/bin:$PATH mine -print-resource-dir >>moved
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && clang @arguments && clang -target x86_64-linux-gnu -c nothing.c -o foreign.o && clang -cc1 -emit-obj nothing.c -o cc1.o
 RUN rustc -O -C metadata=x program.rs && ./program >ran && rustc -vV >version && rustc --print cfg >cfg && ! rustc broken.rs 2>broken && rustc --target aarch64-unknown-linux-gnu --emit=asm program.rs
 RUN cd crates && export CARGO_HOME=/tmp/home && cargo build -q --offline --release 2>&1 && cp target/release/app .. && target/release/app >ran && cp target/release/deps/*.rlib . && rm -rf target /tmp/home
 RUN cd crates && RUSTFLAGS='-C linker=clang' CARGO_HOME=/tmp/home CARGO_PROFILE_DEV_INCREMENTAL=false cargo build -q --offline && cp target/debug/app ../debug && rm -rf target /tmp/home
 """
+
+# A cache of Go has times. What the go command is asked of its tools, and what is not calibrated, stays emulated.
+GO = """
+FROM IMAGE
+COPY . /c
+WORKDIR /c
+ENV GOCACHE=/tmp/cache GOFLAGS=-mod=mod GOPROXY=off GO111MODULE=on
+RUN go build -o app . && ./app >ran && rm -rf /tmp/cache
+RUN go build -trimpath -ldflags '-s -w -X main.text=other' -o small . && ./small >>ran && rm -rf /tmp/cache
+RUN CGO_ENABLED=1 go build -o with-c ./withc && ./with-c >>ran && rm -rf /tmp/cache
+RUN go build -buildmode=pie -gcflags=all=-N -o pie . && go build -buildmode=c-archive -o library.a ./library && rm -rf /tmp/cache
+RUN go test -c -o tests . && ./tests >tested; sed -i 's/[0-9.]*s$//' tested; go vet ./... && ! go build ./broken 2>broken.said && rm -rf /tmp/cache
+RUN GOARCH=amd64 go build -o foreign . && go version >told && go env GOTOOLDIR GOHOSTARCH >>told && go tool compile -V=full >>told && rm -rf /tmp/cache
+"""
+GO_SOURCES = {
+    "go.mod": "module example.com/app\n\ngo 1.19\n",
+    "main.go": """package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+var text = "own"
+
+type point[T any] struct{ X, Y T }
+
+func sum(points ...point[float64]) (all float64) {
+	for _, p := range points {
+		all += math.Hypot(p.X, p.Y)
+	}
+	return
+}
+
+func main() {
+	said, _ := json.Marshal(map[string]any{"sum": sum(point[float64]{3, 4}, point[float64]{1, 1}), "text": text})
+	fmt.Println(string(said))
+}
+""",
+    "main_test.go": """package main
+
+import "testing"
+
+func TestSum(t *testing.T) {
+	if sum(point[float64]{3, 4}) != 5 {
+		t.Fatal("not five")
+	}
+}
+""",
+    "withc/main.go": """package main
+
+// static int twice(int n) { return 2 * n; }
+import "C"
+import "fmt"
+
+func main() { fmt.Println(C.twice(21)) }
+""",
+    "library/library.go": """package main
+
+import "C"
+
+//export Answer
+func Answer() C.int { return 42 }
+
+func main() {}
+""",
+    "broken/broken.go": "package broken\n\nfunc broken() int { return missing }\n",
+}
 
 
 def package(name, *needs):
