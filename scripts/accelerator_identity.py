@@ -132,6 +132,16 @@ def replace_text(data, old, new, changes, everywhere=False):
         at = data.find(old, at + 1)
 
 
+def always_jump(data, before, after, changes):
+    """Lets the one jump (jne) between these instructions be taken always, so that what is behind it is never executed."""
+    places = [match.start(1) for match in re.finditer(re.escape(before) + rb'(\x0f\x85)....' + re.escape(after), bytes(data), re.S)]
+    if len(places) != 1:
+        raise IdentityError(f'{before.hex()} and {after.hex()} are around {len(places)} jumps')
+    # nop, and jmp to the same place.
+    data[places[0]:places[0] + 2] = b'\x90\xe9'
+    changes.append({'offset': places[0], 'from': 'jne', 'to': 'jmp'})
+
+
 def forget_variable(data, name, changes):
     """Lets a loader's comparison with a name of eight characters, which is a constant of its code, never be true."""
     places = [match.start() + 2 for match in re.finditer(rb'[\x48\x49][\xb8-\xbf]' + name, bytes(data))]

@@ -19,8 +19,8 @@ FORMAT = 2
 RULES = {
     'arguments': {'fine-prefix': 1, 'emulated-prefix': 2, 'emulated-word': 3, 'included-file': 4, 'replaced-file': 5, 'added': 8, 'needed': 9,
                   'own-name': 10, 'native-crates': 11, 'own-place': 15, 'no-metadata': 16},
-    'variables': {'needed': 6, 'emulated-prefix': 7, 'fine-prefix': 12, 'library-folders': 13},
-    'folders': {'entries': 14},
+    'variables': {'needed': 6, 'emulated-prefix': 7, 'fine-prefix': 12, 'library-folders': 13, 'telemetry-off': 18},
+    'folders': {'entries': 14, 'without': 17},
 }
 
 

@@ -3,6 +3,12 @@ kind, text and, where a kind has them, `from` and `to`.
 """
 
 COMPILER_RULES = [
+    # What a name is for that is not known: the native one has another list.
+    ('emulated-word', '-march=native'), *(('fine-prefix', '-march=' + name) for name in ('armv', 'rv', 'z', 'arch')), ('emulated-prefix', '-march='),
+    # Of a source that was preprocessed with a precompiled header its memory image is read.
+    ('emulated-word', '-fpreprocessed'),
+    # The folder that these are below is another one, of another length.
+    ('emulated-prefix', '-iwithprefix'),
     # -dD: the driver's word for -g3.
     ('fine-prefix', '-dumpbase'), ('fine-prefix', '-dumpdir'), ('fine-prefix', '-dD'),
     # The driver's -v: what the program says of itself, its own checksum among it.
@@ -21,17 +27,18 @@ COMPILER_RULES = [
     # Not calibrated.
     ('emulated-prefix', '-fprofile-use'), ('emulated-prefix', '-fauto-profile'), ('emulated-prefix', '-fbranch-probabilities'),
     # What asks the processor, or the C library's tables of character sets.
-    ('emulated-word', '-march=native'), ('emulated-word', '-mcpu=native'), ('emulated-word', '-mtune=native'),
+    ('emulated-word', '-mcpu=native'), ('emulated-word', '-mtune=native'),
     ('emulated-prefix', '-finput-charset'), ('emulated-prefix', '-fexec-charset'),
     ('emulated-prefix', '-fwide-exec-charset'), ('emulated-word', '-iprefix'), ('emulated-prefix', '--sysroot'),
     ('emulated-prefix', '-isysroot'), ('included-file', '-include'), ('included-file', '-imacros'),
 ]
 ASSEMBLER_RULES = [('emulated-prefix', '--version'), ('emulated-prefix', '--help'), ('emulated-prefix', '--statistics'),
-                   ('emulated-prefix', '-a'), ('emulated-word', '-v'), ('emulated-word', '-V'), ('emulated-prefix', '@')]
+                   # Sources as they are: a character is a signed number on one machine.
+                   ('emulated-prefix', '-a'), ('emulated-word', '-f'), ('emulated-word', '-v'), ('emulated-word', '-V'), ('emulated-prefix', '@')]
 # -plugin-opt=: what the driver tells its plugin, which is the one that is replaced.
 # The paths that it looks for libraries in were written for the other one for the ABI with pointers of 32 bits.
-LINKER_RULES = [('emulated-prefix', '-maarch64linux32'), ('emulated-prefix', 'aarch64linux32'), ('fine-prefix', '-plugin-opt='), ('emulated-prefix', '-plugin'), ('emulated-prefix', '--plugin'),
-                ('emulated-prefix', '--verbose'), ('emulated-prefix', '--stats'), ('emulated-prefix', '--sysroot'),
+LINKER_RULES = [('emulated-prefix', '-maarch64linux32'), ('emulated-prefix', 'aarch64linux32'), ('fine-prefix', '-plugin-opt='), ('emulated-prefix', '-pl'), ('emulated-prefix', '--pl'), ('emulated-prefix', '-sys'),
+                ('emulated-prefix', '--verbose'), ('emulated-prefix', '--stats'), ('emulated-prefix', '--sys'),
                 ('emulated-prefix', '--version'), ('emulated-prefix', '--help'), ('emulated-prefix', '--target-help'),
                 ('emulated-word', '-v'), ('emulated-word', '-V'), ('emulated-prefix', '@')]
 # Go's tools are the same program on every machine: they compile for what the variable says, which the go command sets for each call.
@@ -49,13 +56,21 @@ GO_RULES = [('emulated-prefix', '@'), *(('emulated-prefix', dashes + flag) for f
             *(('emulated-word', dashes + flag) for flag in ('buildmode', 'd') for dashes in ('-', '--'))]
 # What changes how a Go program runs, or what it compiles: not calibrated.
 GO_VARIABLES = ('GODEBUG=', 'GOSSA', 'GOCOMPILEDEBUG=', 'GOEXPERIMENT=', 'GOTRACEBACK=', 'GOCLOBBERDEADHASH=', 'GO_EXTLINK_ENABLED=')
+# Since 1.23 Go's programs count what they do, in files whose names have the machine that the program is for.
+GO_WITH_TELEMETRY = (1, 23)
+GO_TELEMETRY = [('telemetry-off',), ('emulated-prefix', 'TEST_TELEMETRY_DIR=')]
 
 # A program of LLVM knows its own machine, and from where it was executed where other programs of it and headers are.
 CLANG_RULES = [
-    ('added', '-cc1', '--target={llvm}'), ('needed', '-cc1', '-triple'), ('needed', '-cc1as', '-triple'), ('own-name',),
+    ('added', '-cc1', '--target={llvm}'), ('needed', '-cc1', '-triple'), ('needed', '-cc1as', '-triple'), ('own-place',),
+    # By another name it compiles for another machine, or as another compiler.
+    ('own-name', 'clang clang++ clang-cpp cc c++'), ('emulated-prefix', '--driver-mode'),
     ('emulated-prefix', '@'), ('emulated-prefix', '--config'), ('emulated-prefix', '-ccc-'), ('emulated-prefix', '-cc1gen-reproducer'),
     # What it says of itself, its own machine among it, and what tells its arguments, or measures its running.
-    ('emulated-word', '-v'), ('emulated-word', '--verbose'), ('emulated-word', '-###'), ('emulated-prefix', '-MJ'),
+    ('emulated-word', '-v'), ('emulated-word', '--verbose'), ('emulated-word', '-###'), ('emulated-prefix', '-MJ'), ('emulated-word', '-version'),
+    ('emulated-word', '--version'),
+    # Recursion ends, or is warned of, where the stack does.
+    ('emulated-prefix', '-ftemplate-depth'), ('emulated-prefix', '-fconstexpr-depth'), ('emulated-prefix', '-fbracket-depth'),
     ('emulated-prefix', '-gen-cdb-fragment-path'), ('emulated-prefix', '-grecord-'), ('emulated-prefix', '-frecord-'), ('emulated-prefix', '-fembed-bitcode'),
     ('emulated-prefix', '-save-stats'), ('emulated-prefix', '--save-stats'), ('emulated-prefix', '-ftime-'), ('emulated-prefix', '-print-stats'),
     ('emulated-prefix', '-fproc-stat-report'), ('emulated-prefix', '-gen-reproducer'), ('emulated-prefix', '-fcrash-diagnostics'),
@@ -63,18 +78,26 @@ CLANG_RULES = [
     ('emulated-prefix', '-fplugin'), ('emulated-prefix', '-fpass-plugin'), ('emulated-prefix', '-load'), ('emulated-prefix', '--analyze'),
     ('emulated-prefix', '-analyze'), ('emulated-prefix', '-fmodule'), ('emulated-prefix', '-fimplicit-module'), ('emulated-prefix', '--precompile'),
     ('emulated-prefix', '-emit-module'), ('emulated-prefix', '-fsave-optimization-record'), ('emulated-prefix', '-fprofile-use'),
-    ('emulated-prefix', '-fprofile-instr-use'), ('emulated-prefix', '-fprofile-sample-use'), ('emulated-word', 'cuda'), ('emulated-word', 'hip'),
+    ('emulated-prefix', '-fprofile-instr-use'), ('emulated-prefix', '-fprofile-sample-use'), ('emulated-word', 'cuda'), ('emulated-word', 'hip'), ('emulated-prefix', '-xcuda'), ('emulated-prefix', '-xhip'), ('emulated-prefix', '--load'),
     ('emulated-prefix', '-fopenmp-targets'), ('emulated-prefix', '--offload'),
     # What asks the processor.
     ('emulated-prefix', '-march=native'), ('emulated-prefix', '-mcpu=native'), ('emulated-prefix', '-mtune=native'),
 ]
 CLANG_VARIABLES = [('emulated-prefix', name) for name in (
-    'CCC_', 'CC_PRINT_', 'CC_LOG_', 'CLANG_', 'FORCE_CLANG_', 'QA_OVERRIDE_', 'RC_DEBUG_', 'AS_SECURE_LOG_FILE=')]
+    # Which only a compiler for its own machine reads.
+    'LIBRARY_PATH=', 'CCC_', 'CC_PRINT_', 'CC_LOG_', 'CLANG_', 'FORCE_CLANG_', 'QA_OVERRIDE_', 'RC_DEBUG_', 'AS_SECURE_LOG_FILE=')]
 LLD_RULES = [
     ('emulated-prefix', '@'), ('emulated-prefix', '--reproduce'), ('emulated-prefix', '-reproduce'), ('emulated-prefix', '--time-trace'),
     ('emulated-prefix', '--load-pass-plugin'), ('emulated-prefix', '-load'), ('emulated-prefix', '-mllvm'), ('emulated-prefix', '--mllvm'),
     ('emulated-prefix', '-plugin-opt=mcpu=native'), ('emulated-prefix', '--plugin-opt=mcpu=native'), ('emulated-prefix', '--thinlto-'),
+    ('emulated-prefix', '-thinlto-'), ('emulated-prefix', '-plugin-opt=thinlto-'), ('emulated-prefix', '--plugin-opt=thinlto-'),
+    # LLVM's own options.
+    ('emulated-prefix', '-plugin-opt=-'), ('emulated-prefix', '--plugin-opt=-'),
 ]
+# Beside clang no configuration, whose target would count less than the one that it is told; of the programs that rustc looks for in a
+# folder of the machine that it believes to run on, none.
+CLANG_FOLDERS = [('without', '{programs}', '.cfg')]
+RUST_FOLDERS = [('entries', '/usr/lib/rustlib/{llvm}/bin', '')]
 LLD_VARIABLES = [('emulated-prefix', 'LLD_')]
 # Found by calibrating: where rustc writes metadata for other crates, some of it is in the order of a hash table, which is another one on
 # processors with vectors of another width. Crates that are procedural macros are loaded into the compiler: a native one could not load what was made for the other machine.
@@ -84,13 +107,16 @@ RUST_RULES = [
     # What it says of itself.
     ('emulated-prefix', '-v'), ('emulated-prefix', '-V'), ('emulated-prefix', '--verbose'), ('emulated-prefix', '--version'), ('emulated-prefix', '--print'),
     # What asks the processor, foreign code, and what was not calibrated. A value may be an argument of its own.
-    *(('emulated-prefix', option + value) for value in ('target-cpu=native', 'passes=', 'profile-use', 'profile-generate', 'llvm-args=')
+    *(('emulated-prefix', option + value) for value in ('target-cpu=native', 'target_cpu=native', 'passes=', 'profile-use', 'profile_use',
+                                                        'profile-generate', 'profile_generate', 'llvm-args=', 'llvm_args=')
       for option in ('', '-C', '--codegen=')),
+    # Options in one word, of which the last has the value.
+    *(('emulated-prefix', option) for option in ('-OC', '-gC', '-OgC', '-gOC')),
 ]
 RUST_VARIABLES = [('emulated-prefix', name) for name in ('RUSTC_LOG', 'RUSTC_ICE', 'RUSTC_FORCE_', 'RUSTC_COLOR', 'RUST_LOG=')]
 # They ask plugins about each object, of two folders of the root: what these have to have is of the set, too.
 ARCHIVE_RULES = [
-    ('own-place',), ('emulated-prefix', '@'), ('emulated-prefix', '--plugin'), ('emulated-prefix', '--version'), ('emulated-prefix', '--help'),
+    ('own-place',), ('emulated-prefix', '@'), ('emulated-prefix', '--pl'), ('emulated-prefix', '--version'), ('emulated-prefix', '--help'),
     ('emulated-word', '-V'), ('emulated-word', '-h'), ('emulated-word', '-H'), ('emulated-prefix', '--info'),
 ]
 ARCHIVE_TOOLS = ('ar', 'ranlib', 'nm', 'strip', 'objcopy')

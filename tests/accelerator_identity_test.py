@@ -62,6 +62,23 @@ class FoldersTest(unittest.TestCase):
             identity.replace_folders(program(texts_of(0) + more, b"x"), program(texts_of(1), b"x"), TARGET, VERSION, [])
 
 
+class JumpTest(unittest.TestCase):
+    BEFORE, AFTER = b"\x83\xf9\x05", b"\x41\x81\xff"
+    JUMP = b"\x0f\x85\x0d\x0a\x00\x00"
+
+    def test_the_one_between_is_always_taken_to_the_same_place(self):
+        data, changes = bytearray(b"before" + self.JUMP + self.BEFORE + self.JUMP + self.AFTER + self.JUMP), []
+        identity.always_jump(data, self.BEFORE, self.AFTER, changes)
+        # The distance counts from the end of the instruction, which is where it was.
+        self.assertEqual(data, b"before" + self.JUMP + self.BEFORE + b"\x90\xe9\x0d\x0a\x00\x00" + self.AFTER + self.JUMP)
+        self.assertEqual(len(changes), 1)
+
+    def test_none_or_two_are_an_error(self):
+        for data in (b"", self.BEFORE + self.AFTER, (self.BEFORE + self.JUMP + self.AFTER) * 2):
+            with self.assertRaisesRegex(identity.IdentityError, "jumps"):
+                identity.always_jump(bytearray(data), self.BEFORE, self.AFTER, [])
+
+
 class VersionTest(unittest.TestCase):
     OWN, NATIVE = b"(Debian 12.2.0-14) ", b"(Debian 12.2.0-14+deb12u1) "
 

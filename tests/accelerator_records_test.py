@@ -339,6 +339,41 @@ class OutputsTest(unittest.TestCase):
         self.assertNotEqual(calibrate.by_unit({"u1.o": b"/tmp/ccdw6dMm.o"}), calibrate.by_unit({"u1.o": b"/tmp/ccWcscbk.o"}))
 
 
+class FoundRulesTest(unittest.TestCase):
+    """Calls of which a native program was found to make something else."""
+
+    def judge(self, rules, emulated, native, command="cc1"):
+        calibrate = script("calibrate-accelerators")
+        tool = {"arguments": script("accelerator_rules.py").written(rules, llvm="aarch64-unknown-linux-gnu")}
+        for expected, calls in ((True, emulated), (False, native)):
+            for words in calls:
+                with self.subTest(words):
+                    self.assertEqual(calibrate.is_emulated(tool, {"command": [command, *words.split()]}), expected)
+
+    def test_compilers(self):
+        rules = script("accelerator_rules.py").COMPILER_RULES
+        self.judge(rules, ("-march=x86-64", "-march=native", "-march=", "-fpreprocessed x.i", "-iwithprefix include", "-iwithprefixbefore x"),
+                   ("-march=armv8.2-a+sve", "-march=rv64gc", "-march=z14", "-march=arch13", "-march=armv7-a+neon", "-mtune=cortex-a72"))
+
+    def test_assembler_linker_and_what_handles_objects(self):
+        rules = script("accelerator_rules.py")
+        self.judge(rules.ASSEMBLER_RULES, ("-f x.s",), ("-fPIC", "-o x.o x.s"))
+        self.judge(rules.LINKER_RULES, ("-plug x", "--plugi x", "-sysroot=/x", "--sysr=/x"), ("-plugin-opt=-fresolution=x", "-pie", "--print-map"))
+        self.judge(rules.ARCHIVE_RULES, ("--plug x", "--pl=x", "--plugin x"), ("rcs a.a x.o", "--preserve-dates x"))
+
+    def test_programs_of_llvm(self):
+        rules = script("accelerator_rules.py")
+        self.judge(rules.CLANG_RULES, ("--driver-mode=cl", "-Xclang -version", "-mllvm --version", "-ftemplate-depth=2500", "-xcuda x"), ("-O2 -c x.c",))
+        self.judge(rules.LLD_RULES, ("-plugin-opt=-version", "--plugin-opt=-mcpu=native", "-plugin-opt=thinlto-index-only"), ("-plugin-opt=O2", "-plugin-opt=mcpu=x"))
+        self.judge(rules.RUST_RULES, ("--crate-type=bin -C target_cpu=native", "--crate-type=bin -OCtarget-cpu=native", "--crate-type=bin -Cllvm_args=x"),
+                   ("--crate-type=bin -O -Ctarget-cpu=cortex-a72 -g",))
+
+    def test_go_counts_what_its_programs_do_since_a_version(self):
+        has_telemetry = script("make-accelerators").has_telemetry
+        self.assertEqual([has_telemetry(name) for name in ("go-1.19.8-2", "go-1.22.12", "go-1.23.0", "go-1.24.4-1", "go-1.27.4", "go-2.0")],
+                         [False, False, True, True, True, True])
+
+
 class GoRulesTest(unittest.TestCase):
     """Calls of Go's tools that are not calibrated stay emulated, however their flags are written."""
 

@@ -21,7 +21,7 @@ constexpr size_t kMostRules = 100;
 constexpr int64_t kLargestSetFile = 200 << 20;
 
 // Which texts a kind of rule has.
-enum class Texts { kNone, kText, kTextAndOther, kTextAndWords, kTextAndSetFile };
+enum class Texts { kNone, kText, kTextOrNone, kTextAndOther, kTextAndWords, kTextAndSetFile };
 
 struct RuleKind {
   std::string_view name;
@@ -37,7 +37,7 @@ constexpr RuleKind kArgumentKinds[] = {
     {"replaced-file", ACCELERATED_REPLACED_FILE, Texts::kTextAndSetFile},
     {"added", ACCELERATED_ADDED_ARGUMENTS, Texts::kTextAndWords},
     {"needed", ACCELERATED_NEEDED_ARGUMENT, Texts::kTextAndOther},
-    {"own-name", ACCELERATED_OWN_NAME, Texts::kNone},
+    {"own-name", ACCELERATED_OWN_NAME, Texts::kTextOrNone},
     {"own-place", ACCELERATED_OWN_PLACE, Texts::kNone},
     {"native-crates", ACCELERATED_NATIVE_CRATES, Texts::kNone},
     {"no-metadata", ACCELERATED_NO_METADATA, Texts::kNone},
@@ -47,9 +47,11 @@ constexpr RuleKind kVariableKinds[] = {
     {"emulated-prefix", ACCELERATED_EMULATED_VARIABLE, Texts::kText},
     {"fine-prefix", ACCELERATED_FINE_VARIABLE, Texts::kText},
     {"library-folders", ACCELERATED_LIBRARY_FOLDERS, Texts::kTextAndOther},
+    {"telemetry-off", ACCELERATED_TELEMETRY_OFF, Texts::kNone},
 };
 constexpr RuleKind kFolderKinds[] = {
     {"entries", ACCELERATED_FOLDER_ENTRIES, Texts::kTextAndOther},
+    {"without", ACCELERATED_FOLDER_WITHOUT, Texts::kTextAndOther},
 };
 
 absl::Status BadSet(std::string_view what) {
@@ -109,8 +111,10 @@ absl::StatusOr<CallRule> RuleIn(const Json& object, const std::string& list, abs
   if (kind == kinds.end()) return BadSet(fmt::format("'{}' is no kind of rule for '{}'", name, list));
   CallRule rule{kind->kind, TextMember(object, "text"), TextMember(object, "from"), TextMember(object, "to")};
   if (kind->texts == Texts::kNone) return CallRule{kind->kind, "", "", ""};
+  if (kind->texts == Texts::kTextOrNone && rule.text.empty()) return CallRule{kind->kind, "", "", ""};
   if (!IsText(rule.text)) return BadSet(fmt::format("a rule of '{}' has no text", list));
-  if (kind->texts == Texts::kText) return CallRule{kind->kind, rule.text, "", ""};
+  if (kind->texts == Texts::kText || kind->texts == Texts::kTextOrNone)
+    return CallRule{kind->kind, rule.text, "", ""};
   // A folder may have to have no entries, and what is added may be one word.
   const bool may_be_empty = kind->kind == ACCELERATED_FOLDER_ENTRIES;
   if (!(may_be_empty && rule.from.empty()) && !IsText(rule.from))
@@ -124,6 +128,7 @@ absl::StatusOr<CallRule> RuleIn(const Json& object, const std::string& list, abs
 }
 
 absl::Status CheckVariable(const CallRule& rule) {
+  if (rule.kind == ACCELERATED_TELEMETRY_OFF) return absl::OkStatus();
   const size_t name = rule.text.find('=');
   if (name == 0 || (rule.kind == ACCELERATED_NEEDED_VARIABLE && name == rule.text.npos) ||
       (rule.kind == ACCELERATED_LIBRARY_FOLDERS && !rule.text.ends_with('='))) {

@@ -50,7 +50,7 @@ class TableWriter {
     program.rules_count = static_cast<uint32_t>(tool.rules.size());
     for (const CallRule& rule : tool.rules) {
       rules_.push_back(EntryOf(rule));
-      if (rule.kind == ACCELERATED_FOLDER_ENTRIES && differs.empty()) differs = OtherEntryOf(rule);
+      if (differs.empty()) differs = OtherEntryOf(rule);
     }
     program.native = AddText(fmt::format("{}/{}", CROSSMILL_ACCELERATORS_FOLDER, tool.program));
     programs_.push_back(program);
@@ -112,6 +112,7 @@ class TableWriter {
       case ACCELERATED_NEEDED_ARGUMENT:
       case ACCELERATED_LIBRARY_FOLDERS:
       case ACCELERATED_FOLDER_ENTRIES:
+      case ACCELERATED_FOLDER_WITHOUT:
         entry.from = AddText(rule.from);
         entry.to = AddText(rule.to);
         break;
@@ -121,16 +122,20 @@ class TableWriter {
     return entry;
   }
 
-  // What the root's folder has besides the rule's entries; empty: nothing.
+  // What the root's folder has that the rule does not let it have; empty: nothing, or the rule is of no
+  // folder.
   std::string OtherEntryOf(const CallRule& rule) const {
+    if (rule.kind != ACCELERATED_FOLDER_ENTRIES && rule.kind != ACCELERATED_FOLDER_WITHOUT) return "";
     const auto folder = OpenInRoot(root_, rule.text, O_RDONLY | O_DIRECTORY);
     if (!folder.ok()) return "";
     const auto names = ListFolder(fmt::format("/proc/self/fd/{}", folder->get()));
     if (!names.ok()) return "";
     const std::vector<std::string> entries = absl::StrSplit(rule.from, ' ');
     for (const std::string& name : *names) {
-      if (std::find(entries.begin(), entries.end(), name) == entries.end())
-        return fmt::format("{} has {}, too", rule.text, name);
+      const bool fine = rule.kind == ACCELERATED_FOLDER_ENTRIES
+                            ? std::find(entries.begin(), entries.end(), name) != entries.end()
+                            : !name.ends_with(rule.from);
+      if (!fine) return fmt::format("{} has {}, too", rule.text, name);
     }
     return "";
   }

@@ -53,6 +53,8 @@ enum accelerated_rule_kind {
   // Where an argument is `text`, one is `from`.
   ACCELERATED_NEEDED_ARGUMENT = 9,
   // argv[0], looked for as a shell does, is the program itself: the native one learns from it where it lies.
+  // Without folder and version ("-19") it is one of the words of `text`, if that has any: by its name a
+  // program also learns what it is.
   ACCELERATED_OWN_NAME = 10,
   // No crate of rustc's call is a shared object, as procedural macros are (stub/crates.h).
   ACCELERATED_NATIVE_CRATES = 11,
@@ -67,6 +69,10 @@ enum accelerated_rule_kind {
   ACCELERATED_OWN_PLACE = 15,
   // rustc's call writes no metadata: it makes programs, or libraries for other languages (stub/crates.h).
   ACCELERATED_NO_METADATA = 16,
+  // No name in the folder `text` ends with `from`.
+  ACCELERATED_FOLDER_WITHOUT = 17,
+  // Go's programs write no telemetry (stub/telemetry.h).
+  ACCELERATED_TELEMETRY_OFF = 18,
 };
 
 struct accelerated_rule {

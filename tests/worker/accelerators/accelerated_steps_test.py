@@ -235,6 +235,14 @@ class AcceleratedStepsTest(unittest.TestCase):
             with self.subTest(f"{name} of {path}"):
                 self.assertEqual(self.step("/bin/probe", "as", "/bin/tool", name, "say", env=[f"PATH={path}"], cwd="/one"), f"{expected} {name}")
 
+    def test_a_program_that_learns_from_its_name_what_it_is(self):
+        self.make_set([{"kind": "own-name", "text": "tool tool++"}])
+        for expected, name in (("native", "tool"), ("native", "tool++"), ("native", "tool-19"), ("native", "tool++-19.1"), ("emulated", "arm-tool"),
+                               ("emulated", "tool-cl"), ("emulated", "tool19"), ("emulated", "tool-"), ("emulated", "-19"), ("emulated", "too")):
+            with self.subTest(name):
+                self.files[f"bin/{name}"] = (self.emulated, 0o755)
+                self.assertEqual(self.step(f"/bin/{name}", "say"), f"{expected} /bin/{name}")
+
     def test_a_program_that_looks_beside_itself(self):
         self.make_set([{"kind": "own-place", "text": ""}])
         self.assertEqual(self.step("/bin/tool", "say"), "native /bin/tool")
@@ -251,6 +259,32 @@ class AcceleratedStepsTest(unittest.TestCase):
                 self.files[name] = (b"2", 0o644)
                 self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
                 del self.files[name]
+
+    def test_a_folder_without_files_of_a_kind(self):
+        self.make_set(folders=[{"kind": "without", "text": "/one", "from": ".cfg"}])
+        self.assertEqual(self.step("/bin/tool", "say"), "native /bin/tool")
+        self.folders = ("one",)
+        self.files["one/other"] = self.files["one/cfg"] = self.files["one/a.cfg.txt"] = (b"2", 0o644)
+        self.assertEqual(self.step("/bin/tool", "say"), "native /bin/tool")
+        self.files["one/x.cfg"] = (b"2", 0o644)
+        self.assertEqual(self.step("/bin/tool", "say"), "emulated /bin/tool")
+
+    def test_telemetry_of_go_is_off(self):
+        self.make_set(variables=[{"kind": "telemetry-off", "text": ""}])
+        self.folders = ("home", "home/.config", "home/.config/go", "home/.config/go/telemetry", "xdg", "xdg/go", "xdg/go/telemetry")
+        place, other = "home/.config/go/telemetry/mode", "xdg/go/telemetry/mode"
+        for expected, mode, env in (("emulated", "", ["HOME=/home"]), ("native", "off 2026-01-01", ["HOME=/home"]), ("native", "off", ["HOME=/home"]),
+                                    ("native", "off\n", ["HOME=/home"]), ("emulated", "offer", ["HOME=/home"]), ("emulated", "on 2026-01-01", ["HOME=/home"]),
+                                    ("emulated", "of", ["HOME=/home"]), ("native", "", ["HOME="]), ("emulated", "off", ["HOME=/tmp"]),
+                                    ("emulated", "off", ["HOME=/home", "XDG_CONFIG_HOME=/xdg"]), ("emulated", "off", ["XDG_CONFIG_HOME=xdg", "HOME=/home"]),
+                                    ("native", "off", ["HOME=/home", "XDG_CONFIG_HOME="])):
+            with self.subTest(f"{mode} {env}"):
+                self.files.pop(place, None)
+                if mode:
+                    self.files[place] = (mode.encode(), 0o644)
+                self.assertEqual(self.step("/bin/tool", "say", env=env), f"{expected} /bin/tool")
+        self.files[other] = (b"off", 0o644)
+        self.assertEqual(self.step("/bin/tool", "say", env=["HOME=/tmp", "XDG_CONFIG_HOME=/xdg"]), "native /bin/tool")
 
     HASH, OTHER_HASH = "-0123456789abcdef", "-fedcba9876543210"
 

@@ -117,11 +117,12 @@ TEST(AcceleratorSetTest, RulesOfArgumentsVariablesAndFoldersAreRead) {
   tool["arguments"] =
       Json::array({Rule("added", "-cc1", "--target=x"), Rule("added", "--target", "--target", "x"),
                    Rule("needed", "-cc1", "-triple"), Rule("own-name", ""), Rule("own-place", ""),
-                   Rule("native-crates", "")});
+                   Rule("own-name", "clang clang++"), Rule("native-crates", "")});
   tool["variables"] = Json::array({Rule("fine-prefix", "LD_RUN_PATH="),
-                                   Rule("library-folders", "LD_LIBRARY_PATH=", "libc.so.6 libz.so.1")});
-  tool["folders"] =
-      Json::array({Rule("entries", "/usr/lib/bfd-plugins", "one.so"), Rule("entries", "/empty")});
+                                   Rule("library-folders", "LD_LIBRARY_PATH=", "libc.so.6 libz.so.1"),
+                                   Rule("telemetry-off", "")});
+  tool["folders"] = Json::array({Rule("entries", "/usr/lib/bfd-plugins", "one.so"), Rule("entries", "/empty"),
+                                 Rule("without", "/usr/bin", ".cfg")});
   const auto set = ParseAcceleratorSet(WriteJson(manifest));
   ASSERT_OK(set);
   std::vector<std::tuple<uint32_t, std::string, std::string, std::string>> rules;
@@ -133,17 +134,21 @@ TEST(AcceleratorSetTest, RulesOfArgumentsVariablesAndFoldersAreRead) {
                   FieldsAre(ACCELERATED_ADDED_ARGUMENTS, "--target", "--target", "x"),
                   FieldsAre(ACCELERATED_NEEDED_ARGUMENT, "-cc1", "-triple", ""),
                   FieldsAre(ACCELERATED_OWN_NAME, "", "", ""), FieldsAre(ACCELERATED_OWN_PLACE, "", "", ""),
+                  FieldsAre(ACCELERATED_OWN_NAME, "clang clang++", "", ""),
                   FieldsAre(ACCELERATED_NATIVE_CRATES, "", "", ""),
                   FieldsAre(ACCELERATED_FINE_VARIABLE, "LD_RUN_PATH=", "", ""),
                   FieldsAre(ACCELERATED_LIBRARY_FOLDERS, "LD_LIBRARY_PATH=", "libc.so.6 libz.so.1", ""),
+                  FieldsAre(ACCELERATED_TELEMETRY_OFF, "", "", ""),
                   FieldsAre(ACCELERATED_FOLDER_ENTRIES, "/usr/lib/bfd-plugins", "one.so", ""),
-                  FieldsAre(ACCELERATED_FOLDER_ENTRIES, "/empty", "", "")));
+                  FieldsAre(ACCELERATED_FOLDER_ENTRIES, "/empty", "", ""),
+                  FieldsAre(ACCELERATED_FOLDER_WITHOUT, "/usr/bin", ".cfg", "")));
   for (const auto& [list, rule] :
        {std::pair("arguments", Rule("added", "-cc1")), std::pair("arguments", Rule("entries", "/x")),
         std::pair("arguments", Rule("needed", "-cc1")), std::pair("arguments", Rule("fine-prefix", "")),
         std::pair("variables", Rule("library-folders", "LD_LIBRARY_PATH=")),
         std::pair("variables", Rule("library-folders", "LD_LIBRARY_PATH", "libz.so.1")),
-        std::pair("variables", Rule("own-name", "")), std::pair("folders", Rule("entries", ""))}) {
+        std::pair("variables", Rule("own-name", "")), std::pair("folders", Rule("entries", "")),
+        std::pair("folders", Rule("without", "/usr/bin"))}) {
     manifest = SetManifest();
     manifest["tools"][0][list] = Json::array({rule});
     EXPECT_TRUE(absl::IsInvalidArgument(ParseAcceleratorSet(WriteJson(manifest)).status()))

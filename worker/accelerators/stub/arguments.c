@@ -75,6 +75,26 @@ static int leads_to(const char* path, const struct stat* file) {
          state.st_ino == file->st_ino && state.st_nlink == 1;
 }
 
+// The last part of a path, without a version: "clang++" of "/usr/bin/clang++-19".
+static int is_known_name(const char* path, const char* known) {
+  char name[kMostPath];
+  size_t length = 0;
+  for (; *path; ++path) {
+    if (*path == '/') {
+      length = 0;
+    } else if (length >= sizeof(name) - 1) {
+      return 0;
+    } else {
+      name[length++] = *path;
+    }
+  }
+  size_t end = length;
+  while (end > 0 && ((name[end - 1] >= '0' && name[end - 1] <= '9') || name[end - 1] == '.')) --end;
+  if (end > 0 && end < length && name[end - 1] == '-') length = end - 1;
+  name[length] = 0;
+  return has_word(known, name);
+}
+
 static int is_own_name(const char* name, char** envp, const struct stat* file) {
   char path[kMostPath];
   if (has_character(name, '/')) return leads_to(name, file);
@@ -100,8 +120,10 @@ static int fits_call(const struct table* table, const struct accelerated_program
     case ACCELERATED_NEEDED_ARGUMENT:
       return !has_argument(arguments, table_text(table, rule->text)) ||
              has_argument(arguments, table_text(table, rule->from));
-    case ACCELERATED_OWN_NAME:
-      return is_own_name(arguments[0], envp, file);
+    case ACCELERATED_OWN_NAME: {
+      const char* known = table_text(table, rule->text);
+      return (!*known || is_known_name(arguments[0], known)) && is_own_name(arguments[0], envp, file);
+    }
     case ACCELERATED_NO_METADATA:
       return writes_no_metadata(arguments);
     case ACCELERATED_OWN_PLACE:
@@ -112,7 +134,7 @@ static int fits_call(const struct table* table, const struct accelerated_program
     case ACCELERATED_NATIVE_CRATES:
       return has_native_crates(arguments);
     default:
-      return rule->kind >= ACCELERATED_FINE_PREFIX && rule->kind <= ACCELERATED_NO_METADATA;
+      return rule->kind >= ACCELERATED_FINE_PREFIX && rule->kind <= ACCELERATED_TELEMETRY_OFF;
   }
 }
 

@@ -49,12 +49,15 @@ int has_needs(const struct table* table, const struct accelerated_program* progr
 
 static int is_known_entry(const char* name, void* known) { return has_word((const char*)known, name); }
 
+static int has_other_ending(const char* name, void* ending) { return !ends(name, (const char*)ending); }
+
 int has_known_folders(const struct table* table, const struct accelerated_program* program) {
   for (uint32_t i = 0; i < program->rules_count; ++i) {
     const struct accelerated_rule* rule = &table->rules[program->rules + i];
-    if (rule->kind != ACCELERATED_FOLDER_ENTRIES) continue;
+    if (rule->kind != ACCELERATED_FOLDER_ENTRIES && rule->kind != ACCELERATED_FOLDER_WITHOUT) continue;
     const char* folder = table_text(table, rule->text);
-    if (!for_each_entry(folder, is_known_entry, (void*)table_text(table, rule->from)) &&
+    if (!for_each_entry(folder, rule->kind == ACCELERATED_FOLDER_ENTRIES ? is_known_entry : has_other_ending,
+                        (void*)table_text(table, rule->from)) &&
         kernel_exists(folder))
       return 0;
   }

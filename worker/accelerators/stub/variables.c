@@ -2,6 +2,7 @@
 
 #include "worker/accelerators/stub/files.h"
 #include "worker/accelerators/stub/kernel.h"
+#include "worker/accelerators/stub/telemetry.h"
 #include "worker/accelerators/stub/texts.h"
 
 // A locale whose messages are the programs' own.
@@ -130,6 +131,7 @@ int fits_variables(const struct table* table, const struct accelerated_program* 
     const struct accelerated_rule* rule = &table->rules[program->rules + i];
     if (rule->kind == ACCELERATED_NEEDED_VARIABLE && !has_variable(table_text(table, rule->text), envp))
       return 0;
+    if (rule->kind == ACCELERATED_TELEMETRY_OFF && !is_telemetry_off(envp)) return 0;
   }
   for (char** variable = envp; *variable; ++variable) {
     if (!fits_variable(table, program, *variable)) return 0;
