@@ -87,6 +87,8 @@ CLANG_VARIABLES = [('emulated-prefix', name) for name in (
     # Which only a compiler for its own machine reads.
     'LIBRARY_PATH=', 'CCC_', 'CC_PRINT_', 'CC_LOG_', 'CLANG_', 'FORCE_CLANG_', 'QA_OVERRIDE_', 'RC_DEBUG_', 'AS_SECURE_LOG_FILE=')]
 LLD_RULES = [
+    # By other names it links for other systems.
+    ('own-name', 'ld.lld'),
     ('emulated-prefix', '@'), ('emulated-prefix', '--reproduce'), ('emulated-prefix', '-reproduce'), ('emulated-prefix', '--time-trace'),
     ('emulated-prefix', '--load-pass-plugin'), ('emulated-prefix', '-load'), ('emulated-prefix', '-mllvm'), ('emulated-prefix', '--mllvm'),
     ('emulated-prefix', '-plugin-opt=mcpu=native'), ('emulated-prefix', '--plugin-opt=mcpu=native'), ('emulated-prefix', '--thinlto-'),
