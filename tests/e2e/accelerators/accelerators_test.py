@@ -99,9 +99,9 @@ class BookwormCompilersTest(Accelerated, FarmTestCase):
 
 
 class GoTest(Accelerated, FarmTestCase):
-    """Debian's own Go."""
+    """Debian's own Go, whose library has too few packages with assembler to calibrate asm."""
     release, image = "bookworm", "golang:1.19"
-    recipe, files, tools = recipes.GO, recipes.GO_SOURCES, ("compile", "asm", "link")
+    recipe, files, tools = recipes.GO, recipes.GO_SOURCES, ("compile", "link")
 
 
 if __name__ == "__main__":
