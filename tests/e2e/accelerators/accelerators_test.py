@@ -23,6 +23,8 @@ SETS = pathlib.Path(os.environ.get("CROSSMILL_ACCELERATORS") or "/var/lib/crossm
 class Accelerated:
     """With `release` and `image`, a `recipe` with its `files`, and the `tools` that it is about, for a farm of two workers, of which one has
     the sets."""
+    # What a replica compiles, too.
+    verified = "gcc -O2 -g -c unit.c"
     farm_options = {"workers": 2, "options_of": {"w1": ["--accelerators", str(SETS)]}}
 
     @classmethod
@@ -71,7 +73,7 @@ class Accelerated:
 
     def test_a_replica_is_emulated_and_agrees(self):
         self.sources()
-        self.dockerfile(f"FROM {self.image}\nCOPY . /c\nRUN cd /c && gcc -O2 -g -c unit.c\n")
+        self.dockerfile(f"FROM {self.image}\nCOPY . /c\nRUN cd /c && {self.verified}\n")
         build = self.build_json("--platform", "linux/arm64", "--no-cache", "--verify", "2", "--allow-same-host", "--vary", "none")
         cell, = build["cells"]
         self.assertEqual(cell["verdict"], "reproducible")
@@ -101,6 +103,7 @@ class BookwormCompilersTest(Accelerated, FarmTestCase):
 class GoTest(Accelerated, FarmTestCase):
     """Debian's own Go, whose library has too few packages with assembler to calibrate asm."""
     release, image = "bookworm", "golang:1.19"
+    verified = "export GOCACHE=/tmp/cache && go build -o app . && rm -rf /tmp/cache"
     recipe, files, tools = recipes.GO, recipes.GO_SOURCES, ("compile", "link")
 
 
