@@ -45,7 +45,7 @@ RUN clang++ -O2 classes.cc -o classes && ./classes >said && clang++ -fuse-ld=lld
 RUN clang -v -c unit.c 2>verbose; clang --version >version; clang -print-search-dirs -print-target-triple -dumpmachine >told; clang -dM -E unit.c >macros
 RUN clang -Wall -Werror -c warned.c 2>warned; clang -M unit.c >unit.d && clang -S -emit-llvm unit.c && clang -x c-header header.h -o header.h.pch && clang -include header.h -c unit.c -o precompiled.o
 RUN mkdir -p opt/bin && cp /usr/lib/llvm-*/bin/clang opt/bin/mine && opt/bin/mine -print-search-dirs -c >moved 2>&1; bash -c 'exec -a nobody clang -c unit.c -o other.o'; PATH=/c/opt/bin:$PATH mine -print-resource-dir >>moved
-RUN ln -s /usr/bin/clang armv7-linux-gnueabihf-clang && ./armv7-linux-gnueabihf-clang -c nothing.c -o named.o && clang --driver-mode=cl -c nothing.c && rm armv7-linux-gnueabihf-clang
+RUN ln -s /usr/bin/clang armv7-linux-gnueabihf-clang && ./armv7-linux-gnueabihf-clang -c nothing.c -o named.o && clang --driver-mode=cl -Brepro -c nothing.c && rm armv7-linux-gnueabihf-clang
 RUN mkdir lib && clang -shared -fPIC nothing.c -o lib/libnothing.so && LIBRARY_PATH=/c/lib clang++ classes.cc -lnothing -o linked; clang -O1 -c logarithm.c
 RUN printf '%s' '-O3 -c unit.c -o response.o' >arguments && clang @arguments && clang -target x86_64-linux-gnu -c nothing.c -o foreign.o && clang -cc1 -emit-obj nothing.c -o cc1.o
 RUN rustc -O -C metadata=x program.rs && ./program >ran && rustc -vV >version && rustc --print cfg >cfg && ! rustc broken.rs 2>broken && rustc --target aarch64-unknown-linux-gnu --emit=asm program.rs
