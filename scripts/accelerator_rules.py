@@ -96,11 +96,6 @@ LLD_RULES = [
     # LLVM's own options.
     ('emulated-prefix', '-plugin-opt=-'), ('emulated-prefix', '--plugin-opt=-'),
 ]
-# Beside clang no configuration, whose target would count less than the one that it is told; of the programs that rustc looks for in a
-# folder of the machine that it believes to run on, none but its package's own, which only unstable options call.
-CLANG_FOLDERS = [('without', '{programs}', '.cfg')]
-RUST_FOLDERS = [('entries', '/usr/lib/rustlib/{llvm}/bin', '{programs}')]
-RUST_PROGRAMS = {'1.63': 'gcc-ld'}
 LLD_VARIABLES = [('emulated-prefix', 'LLD_')]
 # Found by calibrating: where rustc writes metadata for other crates, some of it is in the order of a hash table, which is another one on
 # processors with vectors of another width. Crates that are procedural macros are loaded into the compiler: a native one could not load what was made for the other machine.

@@ -368,6 +368,16 @@ class FoundRulesTest(unittest.TestCase):
         self.judge(rules.RUST_RULES, ("--crate-type=bin -C target_cpu=native", "--crate-type=bin -OCtarget-cpu=native", "--crate-type=bin -Cllvm_args=x"),
                    ("--crate-type=bin -O -Ctarget-cpu=cortex-a72 -g",))
 
+    def test_a_change_of_one_architecture_is_no_gap_of_another(self):
+        make = script("make-accelerators")
+        versions = ("12.2.0-14cross1", "12.2.0-14+deb12u1")
+        self.assertIn(("emulated-prefix", "-fstack-protector"), make.gap_rules(*versions, "arm64"))
+        self.assertEqual(make.gap_rules(*versions, "s390x"), [])
+        self.assertEqual(make.gap_rules("14.2.0-19cross1", "14.2.0-19", "riscv64"), [])
+        for unknown in ((*versions, "ppc64el"), ("12.2.0-14cross1", "12.2.0-15", "arm64")):
+            with self.assertRaisesRegex(make.Failed, "it is not known what that makes different"):
+                make.gap_rules(*unknown)
+
     def test_go_counts_what_its_programs_do_since_a_version(self):
         has_telemetry = script("make-accelerators").has_telemetry
         self.assertEqual([has_telemetry(name) for name in ("go-1.19.8-2", "go-1.22.12", "go-1.23.0", "go-1.24.4-1", "go-1.27.4", "go-2.0")],
