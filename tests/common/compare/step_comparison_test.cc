@@ -345,6 +345,20 @@ TEST_F(StepComparisonTest, ARuleOfNormalizeIsNamedWhereItTakesTheCauseOut) {
   EXPECT_THAT(cause().remedy(), testing::Not(HasSubstr("--normalize")));
 }
 
+TEST_F(StepComparisonTest, CargosNotesAreThoseInItsHomes) {
+  normalized_.emplace();
+  for (const auto& [path, known] :
+       {std::pair("root/.cargo/.global-cache", true), std::pair(".cargo/.global-cache", true),
+        std::pair("usr/local/cargo/.global-cache", true), std::pair("srv/own.cargo/.global-cache", false)}) {
+    differences_.clear();
+    Differ(path, std::to_string(kFirstTime) + "\n", std::to_string(kSecondTime) + "\n");
+    const auto explained = Explain();
+    EXPECT_EQ(explained.causes.at(0).cause().evidence().find("cargo's notes") != std::string::npos, known)
+        << path << ": " << explained.causes.at(0).cause().evidence();
+    EXPECT_EQ(explained.causes.at(0).cause().normalize(), known ? "cargo-cache" : "") << path;
+  }
+}
+
 TEST_F(StepComparisonTest, RulesOfNormalizeAreForTheirFilesAndCausesOnly) {
   normalized_.emplace();
   Differ("var/log/own.log", std::to_string(kFirstTime) + "\n", std::to_string(kSecondTime) + "\n");
